@@ -1,0 +1,141 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Text;
+
+namespace Ztunnel.Telemetry.Metrics;
+
+/// <summary>
+/// Writes the text form of metrics as UTF-8 (data-path 8.1):
+/// <code>
+/// # HELP name help.
+/// # TYPE name counter
+/// name_total{label="value"} 1
+/// </code>
+/// The header of a family is written with its first sample, so that empty families leave no trace.
+/// </summary>
+internal sealed class ExpositionWriter(IBufferWriter<byte> output)
+{
+    private MetricFamily? _pending;
+    private bool _hasLabels;
+
+    /// <summary>Bytes handed to the output since the last <see cref="TakeUnflushedBytes"/>.</summary>
+    public long UnflushedBytes { get; private set; }
+
+    public void TakeUnflushedBytes() => UnflushedBytes = 0;
+
+    public void Begin(MetricFamily family) => _pending = family;
+
+    public void StartSample(string name, string suffix)
+    {
+        if (_pending is { } family)
+        {
+            _pending = null;
+            WriteHeader(family);
+        }
+
+        Raw(name);
+        Raw(suffix);
+        _hasLabels = false;
+    }
+
+    public void Label(string name, string value)
+    {
+        Raw(_hasLabels ? ","u8 : "{"u8);
+        _hasLabels = true;
+        Raw(name);
+        Raw("=\""u8);
+        Escaped(value);
+        Raw("\""u8);
+    }
+
+    public void EndSample(long value)
+    {
+        EndLabels();
+        Span<byte> digits = stackalloc byte[20];
+        Utf8Formatter.TryFormat(value, digits, out int length);
+        Raw(digits[..length]);
+        Raw("\n"u8);
+    }
+
+    /// <summary>A decimal number with as many places as it needs, at least one.</summary>
+    public void EndSample(double value)
+    {
+        EndLabels();
+        Raw(value switch
+        {
+            double.PositiveInfinity => "+Inf",
+            double.NegativeInfinity => "-Inf",
+            double.NaN => "NaN",
+            _ => value.ToString("0.0################", System.Globalization.CultureInfo.InvariantCulture),
+        });
+        Raw("\n"u8);
+    }
+
+    /// <summary>A duration counted in nanoseconds, written in seconds without rounding.</summary>
+    public void EndSampleSeconds(long nanoseconds)
+    {
+        EndLabels();
+        Raw(((decimal)nanoseconds / 1_000_000_000).ToString("0.0########", System.Globalization.CultureInfo.InvariantCulture));
+        Raw("\n"u8);
+    }
+
+    public void End() => Raw("# EOF\n"u8);
+
+    private void EndLabels() => Raw(_hasLabels ? "} "u8 : " "u8);
+
+    private void WriteHeader(MetricFamily family)
+    {
+        Comment("HELP"u8, family.Name, family.Help);
+        Comment("TYPE"u8, family.Name, family.Kind switch
+        {
+            MetricKind.Counter => "counter",
+            MetricKind.Gauge => "gauge",
+            _ => "histogram",
+        });
+        if (family.Unit is { } unit)
+            Comment("UNIT"u8, family.Name, unit);
+    }
+
+    private void Comment(ReadOnlySpan<byte> word, string name, string text)
+    {
+        Raw("# "u8);
+        Raw(word);
+        Raw(" "u8);
+        Raw(name);
+        Raw(" "u8);
+        Raw(text);
+        Raw("\n"u8);
+    }
+
+    // Label values come from peers (baggage) and from the mesh: a quote or line feed in one must not be able to forge a sample.
+    private void Escaped(string value)
+    {
+        int special = value.AsSpan().IndexOfAny('\\', '"', '\n');
+        int start = 0;
+        while (special >= 0)
+        {
+            Raw(value.AsSpan(start, special));
+            Raw(value[start + special] switch { '\n' => "\\n"u8, '"' => "\\\""u8, _ => "\\\\"u8 });
+            start += special + 1;
+            special = value.AsSpan(start).IndexOfAny('\\', '"', '\n');
+        }
+
+        Raw(value.AsSpan(start));
+    }
+
+    private void Raw(ReadOnlySpan<char> text)
+    {
+        if (text.IsEmpty)
+            return;
+        Span<byte> span = output.GetSpan(Encoding.UTF8.GetMaxByteCount(text.Length));
+        int length = Encoding.UTF8.GetBytes(text, span);
+        output.Advance(length);
+        UnflushedBytes += length;
+    }
+
+    private void Raw(ReadOnlySpan<byte> utf8)
+    {
+        output.Write(utf8);
+        UnflushedBytes += utf8.Length;
+    }
+}
