@@ -1,0 +1,64 @@
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography.X509Certificates;
+using Ztunnel.Tls.Certificates;
+using Ztunnel.Tls.Interop;
+
+namespace Ztunnel.Tls.Handshake;
+
+/// <summary>Reads from an X509_STORE_CTX what a verification found: the path, the leaf's names, or the error.</summary>
+internal static unsafe class PeerChain
+{
+    /// <summary>The URI names of the leaf.</summary>
+    internal static ImmutableArray<string> ReadUriNames(nint storeContext)
+    {
+        nint leaf = LibCrypto.X509_STORE_CTX_get0_cert(storeContext);
+        int index = LibCrypto.X509_get_ext_by_NID(leaf, LibCrypto.NID_subject_alt_name, -1);
+        if (index < 0) return [];
+
+        nint value = LibCrypto.X509_EXTENSION_get_data(LibCrypto.X509_get_ext(leaf, index));
+        return UriNames.Read(new ReadOnlySpan<byte>(LibCrypto.ASN1_STRING_get0_data(value), LibCrypto.ASN1_STRING_length(value)));
+    }
+
+    /// <summary>The path from leaf to anchor that the verification settled on.</summary>
+    internal static ImmutableArray<ReadOnlyMemory<byte>> ReadVerified(nint storeContext)
+    {
+        nint chain = LibCrypto.X509_STORE_CTX_get0_chain(storeContext);
+        int count = LibCrypto.OPENSSL_sk_num(chain);
+        var path = ImmutableArray.CreateBuilder<ReadOnlyMemory<byte>>(count);
+        for (int i = 0; i < count; i++) path.Add(Encode(LibCrypto.OPENSSL_sk_value(chain, i)));
+        return path.MoveToImmutable();
+    }
+
+    /// <summary>Words a verification that failed.</summary>
+    internal static TlsFailure DescribeError(nint storeContext, DateTimeOffset now)
+    {
+        int error = LibCrypto.X509_STORE_CTX_get_error(storeContext);
+        string text = Marshal.PtrToStringUTF8((nint)LibCrypto.X509_verify_cert_error_string(error)) ?? $"error {error}";
+        DateTimeOffset notBefore = default;
+        DateTimeOffset notAfter = default;
+        if (error is LibCrypto.X509_V_ERR_CERT_HAS_EXPIRED or LibCrypto.X509_V_ERR_CERT_NOT_YET_VALID && LibCrypto.X509_STORE_CTX_get_current_cert(storeContext) is var current and not 0)
+        {
+            using X509Certificate2 certificate = X509CertificateLoader.LoadCertificate(Encode(current));
+            notBefore = certificate.NotBefore;
+            notAfter = certificate.NotAfter;
+        }
+
+        return PeerVerifier.DescribeChainError(error, now, notBefore, notAfter, text);
+    }
+
+    private static byte[] Encode(nint certificate)
+    {
+        int length = LibCrypto.i2d_X509(certificate, null);
+        if (length <= 0) throw new OpenSslException("a verified certificate cannot be encoded");
+
+        byte[] der = new byte[length];
+        fixed (byte* data = der)
+        {
+            byte* cursor = data;
+            LibCrypto.i2d_X509(certificate, &cursor);
+        }
+
+        return der;
+    }
+}

@@ -1,0 +1,164 @@
+using System.Collections.Immutable;
+using System.Formats.Asn1;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Ztunnel.Mesh.Identity;
+using Ztunnel.Tls.Certificates;
+using Ztunnel.Tls.Handshake;
+
+namespace Ztunnel.Testing;
+
+/// <summary>What a leaf of a test looks like. The defaults are those of a mesh's authority.</summary>
+public sealed record LeafOptions
+{
+    public const string ServerAuth = "1.3.6.1.5.5.7.3.1";
+    public const string ClientAuth = "1.3.6.1.5.5.7.3.2";
+
+    public DateTimeOffset NotBefore { get; init; } = DateTimeOffset.UtcNow.AddMinutes(-2);
+
+    public DateTimeOffset NotAfter { get; init; } = DateTimeOffset.UtcNow.AddDays(1);
+
+    /// <summary>Extended key usages; null leaves the extension out.</summary>
+    public ImmutableArray<string>? ExtendedKeyUsages { get; init; } = [ServerAuth, ClientAuth];
+
+    /// <summary>Empty as istiod leaves it. Beware of the issuer's own name: without key identifiers such a leaf looks self-signed.</summary>
+    public string Subject { get; init; } = "";
+
+    /// <summary>How many bytes of harmless extension to add, for chains that are large.</summary>
+    public int PaddingBytes { get; init; }
+}
+
+/// <summary>A certificate made for a test: leaf with its key, and the chain above it without the root.</summary>
+public sealed record IssuedCertificate(X509Certificate2 Leaf, ImmutableArray<X509Certificate2> Intermediates, X509Certificate2 Root)
+{
+    public string KeyPem => Leaf.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem();
+
+    /// <summary>Leaf and intermediates, as servers and clients are given them.</summary>
+    public string ChainPem => string.Join('\n', Intermediates.Prepend(Leaf).Select(certificate => certificate.ExportCertificatePem()));
+
+    public string RootPem => Root.ExportCertificatePem();
+
+    /// <summary>The same as the product's type, trusting its own root, or other ones when given.</summary>
+    public WorkloadCertificate ToWorkload(SpiffeId identity, TlsSettings? settings = null, params X509Certificate2[] roots) => WorkloadCertificate.Create(
+        identity,
+        Leaf.RawData,
+        [.. Intermediates.Select(certificate => (ReadOnlyMemory<byte>)certificate.RawData)],
+        [.. (roots.Length > 0 ? roots : [Root]).Select(certificate => (ReadOnlyMemory<byte>)certificate.RawData)],
+        Leaf.GetECDsaPrivateKey()!.ExportPkcs8PrivateKey(),
+        settings ?? TlsSettings.Default);
+}
+
+/// <summary>A certificate authority made for one test: a root, or an intermediate below another.</summary>
+public sealed class TestAuthority
+{
+    private readonly X509Certificate2 _certificate;
+    private readonly TestAuthority? _issuer;
+
+    private TestAuthority(X509Certificate2 certificate, TestAuthority? issuer)
+    {
+        _certificate = certificate;
+        _issuer = issuer;
+    }
+
+    public X509Certificate2 Certificate => _certificate;
+
+    public X509Certificate2 Root => _issuer?.Root ?? _certificate;
+
+    public string RootPem => Root.ExportCertificatePem();
+
+    /// <summary>A self-signed root with a P-256 key.</summary>
+    public static TestAuthority Create(string subject = "O=cluster.local")
+    {
+        CertificateRequest request = AuthorityRequest(subject, ECDsa.Create(ECCurve.NamedCurves.nistP256));
+        return new TestAuthority(request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-10), DateTimeOffset.UtcNow.AddYears(10)), issuer: null);
+    }
+
+    /// <summary>A self-signed root with an RSA key, as istiod's own is.</summary>
+    public static TestAuthority CreateRsa(string subject = "O=cluster.local")
+    {
+        var request = new CertificateRequest(subject, RSA.Create(2048), HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        AddAuthorityExtensions(request);
+        return new TestAuthority(request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-10), DateTimeOffset.UtcNow.AddYears(10)), issuer: null);
+    }
+
+    public TestAuthority CreateIntermediate(string subject)
+    {
+        ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        CertificateRequest request = AuthorityRequest(subject, key);
+        using X509Certificate2 signed = Sign(request, DateTimeOffset.UtcNow.AddDays(-5), DateTimeOffset.UtcNow.AddYears(1));
+        return new TestAuthority(signed.CopyWithPrivateKey(key), this);
+    }
+
+    /// <summary>A leaf with the given URI names, none when there are none.</summary>
+    public IssuedCertificate Issue(LeafOptions options, params string[] uris)
+    {
+        ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest(options.Subject, key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: false, hasPathLengthConstraint: false, pathLengthConstraint: 0, critical: true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature | X509KeyUsageFlags.KeyEncipherment, critical: true));
+        AddNames(request, uris);
+        if (options.ExtendedKeyUsages is { } usages)
+        {
+            var oids = new OidCollection();
+            foreach (string usage in usages) oids.Add(new Oid(usage));
+            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension(oids, critical: false));
+        }
+
+        if (options.PaddingBytes > 0) request.CertificateExtensions.Add(new X509Extension("1.3.6.1.4.1.55555.1", new byte[options.PaddingBytes], critical: false));
+
+        using X509Certificate2 signed = Sign(request, options.NotBefore, options.NotAfter);
+        return new IssuedCertificate(signed.CopyWithPrivateKey(key), Intermediates(), Root);
+    }
+
+    public IssuedCertificate Issue(params string[] uris) => Issue(new LeafOptions(), uris);
+
+    /// <summary>A certificate for a workload, ready for handshakes.</summary>
+    public WorkloadCertificate IssueWorkload(SpiffeId identity, TlsSettings? settings = null) => Issue(identity.ToString()).ToWorkload(identity, settings);
+
+    /// <summary>Signs somebody's request as a mesh's authority does, keeping key and names. Returns the chain as PEM texts: leaf, intermediates, root.</summary>
+    public IReadOnlyList<string> SignRequest(string csrPem, LeafOptions? options = null)
+    {
+        options ??= new LeafOptions();
+        CertificateRequest request = CertificateRequest.LoadSigningRequestPem(csrPem, HashAlgorithmName.SHA256, CertificateRequestLoadOptions.UnsafeLoadCertificateExtensions);
+        using X509Certificate2 signed = Sign(request, options.NotBefore, options.NotAfter);
+        return [signed.ExportCertificatePem(), .. Intermediates().Select(certificate => certificate.ExportCertificatePem()), RootPem];
+    }
+
+    private static CertificateRequest AuthorityRequest(string subject, ECDsa key)
+    {
+        var request = new CertificateRequest(subject, key, HashAlgorithmName.SHA256);
+        AddAuthorityExtensions(request);
+        return request;
+    }
+
+    private static void AddAuthorityExtensions(CertificateRequest request)
+    {
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, pathLengthConstraint: 0, critical: true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
+    }
+
+    private static void AddNames(CertificateRequest request, string[] uris)
+    {
+        if (uris.Length == 0) return;
+        // Written by hand: the builder goes through System.Uri, which changes names.
+        var writer = new AsnWriter(AsnEncodingRules.DER);
+        using (writer.PushSequence())
+        {
+            foreach (string uri in uris) writer.WriteCharacterString(UniversalTagNumber.IA5String, uri, new Asn1Tag(TagClass.ContextSpecific, 6));
+        }
+
+        request.CertificateExtensions.Add(new X509Extension("2.5.29.17", writer.Encode(), critical: true));
+    }
+
+    private X509Certificate2 Sign(CertificateRequest request, DateTimeOffset notBefore, DateTimeOffset notAfter)
+    {
+        byte[] serial = RandomNumberGenerator.GetBytes(16);
+        serial[0] &= 0x7F;
+        X509SignatureGenerator signer = _certificate.GetRSAPrivateKey() is { } rsa
+            ? X509SignatureGenerator.CreateForRSA(rsa, RSASignaturePadding.Pkcs1)
+            : X509SignatureGenerator.CreateForECDsa(_certificate.GetECDsaPrivateKey()!);
+        return request.Create(_certificate.SubjectName, signer, notBefore, notAfter, serial);
+    }
+
+    private ImmutableArray<X509Certificate2> Intermediates() => _issuer is null ? [] : [_certificate, .. _issuer.Intermediates()];
+}
