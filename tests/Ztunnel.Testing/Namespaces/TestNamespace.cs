@@ -5,7 +5,7 @@ namespace Ztunnel.Testing.Namespaces;
 /// <summary>A network namespace of one test, with its loopback up; removed when disposed.</summary>
 public sealed class TestNamespace : IDisposable
 {
-    private static int _count;
+    private static int CreatedCount;
 
     private TestNamespace(string name)
     {
@@ -20,7 +20,7 @@ public sealed class TestNamespace : IDisposable
     /// <summary>The name holds the process id: two test runs on one machine do not meet.</summary>
     public static TestNamespace Create(string purpose)
     {
-        var created = new TestNamespace($"zt-{purpose}-{Environment.ProcessId}-{Interlocked.Increment(ref _count)}");
+        var created = new TestNamespace($"zt-{purpose}-{Environment.ProcessId}-{Interlocked.Increment(ref CreatedCount)}");
         TestCommand.Run("ip", "netns", "add", created.Name).EnsureSucceeded();
         created.Run("ip", "link", "set", "lo", "up");
         return created;
