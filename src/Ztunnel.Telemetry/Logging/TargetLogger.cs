@@ -53,6 +53,7 @@ internal sealed class TargetLogger(LogSink sink, LogGate gate) : ILogger
             case string text: line.Field(name, text); break;
             case bool flag: line.Field(name, flag); break;
             case IPEndPoint endPoint: line.Field(name, endPoint); break;
+            case TimeSpan duration: line.BareField(name, DurationText.Describe(duration)); break;
             case long or int or short or byte or uint or ushort: line.Field(name, Convert.ToInt64(value, System.Globalization.CultureInfo.InvariantCulture)); break;
             case IFormattable formattable: line.BareField(name, formattable.ToString(null, System.Globalization.CultureInfo.InvariantCulture)); break;
             default: line.BareField(name, value.ToString()); break;

@@ -71,7 +71,7 @@ internal sealed class SeriesTable<TLabels>
                     changed |= Merge(cells, now);
             }
 
-            foreach (Series series in _series)
+            foreach (Series series in _merged.Values)
                 changed |= RetireWhenQuiet(series, now);
             if (changed)
                 _series = [.. _merged.Values.OrderBy(static series => series.Ordinal)];
