@@ -1,0 +1,107 @@
+using System.Runtime.ExceptionServices;
+using Ztunnel.Linux.Interop;
+using Ztunnel.Linux.Sockets;
+
+namespace Ztunnel.Linux.Namespaces;
+
+/// <summary>
+/// A network namespace, held by its descriptor (control-path 8.6). A socket stays in the namespace it was created in, so only its creation has to happen inside;
+/// options, bind, listen and connect follow from home.
+/// </summary>
+public sealed class NetworkNamespace : IDisposable
+{
+    private static readonly Lazy<NetworkNamespace> HomeNamespace = new(static () => Open("/proc/thread-self/ns/net"));
+
+    private readonly DescriptorHandle _handle;
+
+    private NetworkNamespace(DescriptorHandle handle)
+    {
+        _handle = handle;
+        Libc.Identify(handle.Descriptor, out ulong device, out ulong inode).OrThrow("identify a network namespace");
+        Id = (device, inode);
+    }
+
+    /// <summary>Our own. Opened when first asked for, which must be before any other is entered: the check at start does it.</summary>
+    public static NetworkNamespace Home => HomeNamespace.Value;
+
+    /// <summary>Two descriptors with the same id are the same namespace.</summary>
+    public (ulong Device, ulong Inode) Id { get; }
+
+    internal int Descriptor => _handle.Descriptor;
+
+    /// <summary>For example /run/netns/name or /proc/1234/ns/net.</summary>
+    public static NetworkNamespace Open(string path)
+    {
+        SysResult opened = Libc.Open(path, Libc.O_RDONLY);
+        return opened.Failed ? throw new LinuxException(opened.Error, $"open network namespace {path}") : Adopt(new DescriptorHandle((int)opened.Value), path);
+    }
+
+    /// <summary>Takes the descriptor over, also when it turns out to be something else.</summary>
+    public static NetworkNamespace Adopt(DescriptorHandle handle) => Adopt(handle, "the descriptor received");
+
+    public void Dispose() => _handle.Dispose();
+
+    /// <summary>
+    /// Runs a callback inside, on a thread made for it, and waits for that. Only raw system calls belong in there: no managed socket, no task, no logging, no process.
+    /// If the way back fails the process ends.
+    /// </summary>
+    public TResult Run<TState, TResult>(Func<TState, TResult> callback, TState state)
+    {
+        ArgumentNullException.ThrowIfNull(callback);
+        int home = Home.Descriptor;
+        TResult? result = default;
+        ExceptionDispatchInfo? failure = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                Libc.EnterNetworkNamespace(Descriptor).OrThrow("enter a pod's network namespace");
+                result = callback(state);
+            }
+            catch (Exception exception) // carried over to the caller
+            {
+                failure = ExceptionDispatchInfo.Capture(exception);
+            }
+
+            if (Libc.EnterNetworkNamespace(home).Failed)
+            {
+                Environment.FailFast("cannot leave a pod's network namespace: one pod's traffic would leave as another's");
+            }
+        })
+        { IsBackground = true, Name = "ztunnel-netns" };
+        thread.Start();
+        thread.Join();
+        failure?.Throw();
+        return result!;
+    }
+
+    /// <summary>A setting below /proc/sys/net as this namespace has it; null if there is none.</summary>
+    public string? ReadSetting(string name) => Run(static path => NamespaceFiles.Read(path), NamespaceFiles.PathOf(name));
+
+    public Errno WriteSetting(string name, string value) => Run(static pair => NamespaceFiles.Write(pair.Path, pair.Value), (Path: NamespaceFiles.PathOf(name), Value: NamespaceFiles.Ascii(value)));
+
+    /// <summary>Whether ::1 can be used inside (data-path 1.5): yes unless the kernel says that it is disabled.</summary>
+    public bool IsIPv6LoopbackUsable() => ReadSetting("ipv6/conf/lo/disable_ipv6") != "1";
+
+    /// <summary>Creates a socket inside from the calling thread: three system calls and nothing else in between.</summary>
+    internal SysResult OpenSocket(int family, int type, int protocol)
+    {
+        SysResult result = Libc.InNamespace.OpenSocket(Descriptor, Home.Descriptor, family, type, protocol, out bool entered);
+        GC.KeepAlive(this);
+        return entered ? result : throw new LinuxException(result.Error, "enter a pod's network namespace");
+    }
+
+    private static NetworkNamespace Adopt(DescriptorHandle handle, string what)
+    {
+        ArgumentNullException.ThrowIfNull(handle);
+        try
+        {
+            return Libc.IsNetworkNamespace(handle.Descriptor) ? new NetworkNamespace(handle) : throw new LinuxException(Errno.EINVAL, $"{what} is not a network namespace");
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+}
