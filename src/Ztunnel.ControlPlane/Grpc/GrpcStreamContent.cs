@@ -1,0 +1,40 @@
+using System.Net;
+
+namespace Ztunnel.ControlPlane.Grpc;
+
+/// <summary>A request body that is written while the answer is already being read.</summary>
+internal sealed class GrpcStreamContent : HttpContent
+{
+    private readonly TaskCompletionSource<Stream> _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>The stream to write to: there once the connection is.</summary>
+    public Task<Stream> Opened => _opened.Task;
+
+    /// <summary>Ends the body.</summary>
+    public void Complete() => _completed.TrySetResult();
+
+    /// <summary>The request failed: whoever waits for the stream waits in vain.</summary>
+    public void Fail(Exception error)
+    {
+        _opened.TrySetException(error);
+        _ = _opened.Task.Exception;   // seen here, in case nobody writes any more
+        _completed.TrySetResult();
+    }
+
+    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
+    {
+        // The handler keeps the request's headers back until something is flushed: a call on which the server speaks first would never begin.
+        await stream.FlushAsync(cancellationToken);
+        _opened.TrySetResult(stream);
+        await _completed.Task.WaitAsync(cancellationToken);
+    }
+
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);
+
+    protected override bool TryComputeLength(out long length)
+    {
+        length = 0;
+        return false;
+    }
+}
