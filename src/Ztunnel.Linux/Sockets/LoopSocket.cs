@@ -125,17 +125,6 @@ public sealed class LoopSocket : PollableSocket
         return Loop.Operations.Take().Receive(this, buffer, offset, timeout);
     }
 
-    /// <summary>Waits until reading would tell something, so that a buffer need not be rented before.</summary>
-    public ValueTask<IoResult> WaitReadableAsync(TimeSpan timeout)
-    {
-        if (IsClosed)
-        {
-            return new ValueTask<IoResult>(IoResult.Failed(Errno.ECANCELED));
-        }
-
-        return IsReadable || HasEnded ? new ValueTask<IoResult>(IoResult.Moved(0)) : Loop.Operations.Take().WaitReadable(this, timeout);
-    }
-
     /// <summary>Sends all of it within the time limit.</summary>
     public ValueTask<IoResult> SendAllAsync(NativeBuffer buffer, int offset, int length, TimeSpan timeout)
     {

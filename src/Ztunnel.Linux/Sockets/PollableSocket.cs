@@ -91,6 +91,17 @@ public abstract class PollableSocket : LoopWatch, ILoopItem, IDisposable
 
     private protected bool HasEnded => Has(Flags.EndOfStream);
 
+    /// <summary>Waits until reading would tell something, so that a buffer need not be rented before. Done with no bytes; Failed with ETIMEDOUT, or ECANCELED when the socket is closed meanwhile.</summary>
+    public ValueTask<IoResult> WaitReadableAsync(TimeSpan timeout)
+    {
+        if (IsClosed)
+        {
+            return new ValueTask<IoResult>(IoResult.Failed(Errno.ECANCELED));
+        }
+
+        return IsReadable || HasEnded ? new ValueTask<IoResult>(IoResult.Moved(0)) : Loop.Operations.Take().WaitReadable(this, timeout);
+    }
+
     /// <summary>Takes the pending error of the socket, so that it is reported once.</summary>
     public Errno TakeError()
     {

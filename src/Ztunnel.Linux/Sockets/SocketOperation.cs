@@ -10,7 +10,7 @@ internal sealed class SocketOperation : IValueTaskSource<IoResult>, IReadinessWa
     private readonly SocketOperationPool _pool;
     private readonly LoopTimer _timer;
     private InlineCompletion<IoResult> _completion;
-    private LoopSocket? _socket;
+    private PollableSocket? _socket;
     private NativeBuffer? _buffer;
     private Kind _kind;
     private int _offset;
@@ -40,7 +40,7 @@ internal sealed class SocketOperation : IValueTaskSource<IoResult>, IReadinessWa
         return Begin(Kind.Receive, socket, timeout);
     }
 
-    public ValueTask<IoResult> WaitReadable(LoopSocket socket, TimeSpan timeout) => Begin(Kind.WaitReadable, socket, timeout);
+    public ValueTask<IoResult> WaitReadable(PollableSocket socket, TimeSpan timeout) => Begin(Kind.WaitReadable, socket, timeout);
 
     public ValueTask<IoResult> SendAll(LoopSocket socket, NativeBuffer buffer, int offset, int length, int alreadySent, TimeSpan timeout)
     {
@@ -70,7 +70,7 @@ internal sealed class SocketOperation : IValueTaskSource<IoResult>, IReadinessWa
                 Finish(IoResult.Moved(0));
                 break;
             case Kind.Receive:
-                IoResult received = _socket!.Receive(_buffer!.Slice(_offset, _length));
+                IoResult received = ((LoopSocket)_socket!).Receive(_buffer!.Slice(_offset, _length));
                 if (received.Status != IoStatus.WouldBlock)
                 {
                     Finish(received);
@@ -92,7 +92,7 @@ internal sealed class SocketOperation : IValueTaskSource<IoResult>, IReadinessWa
 
     void ILoopItem.Run() => _completion.Complete(new IoResult(IoStatus.Failed, _moved, Errno.ECANCELED));
 
-    private ValueTask<IoResult> Begin(Kind kind, LoopSocket socket, TimeSpan timeout)
+    private ValueTask<IoResult> Begin(Kind kind, PollableSocket socket, TimeSpan timeout)
     {
         _kind = kind;
         _socket = socket;
@@ -111,7 +111,7 @@ internal sealed class SocketOperation : IValueTaskSource<IoResult>, IReadinessWa
 
     private void SendMore()
     {
-        IoResult sent = _socket!.Send(_buffer!.Slice(_offset + _moved, _length - _moved));
+        IoResult sent = ((LoopSocket)_socket!).Send(_buffer!.Slice(_offset + _moved, _length - _moved));
         _moved += sent.Bytes;
         if (sent.Status == IoStatus.Failed)
         {

@@ -1,0 +1,44 @@
+using System.Runtime.InteropServices;
+
+namespace Ztunnel.Linux.Interop;
+
+internal static unsafe partial class Libc
+{
+    private const int RLIMIT_NOFILE = 7;
+    private const int _SC_PAGESIZE = 30;
+    private const int _SC_NPROCESSORS_ONLN = 84;
+
+    public static long PageBytes => sysconf(_SC_PAGESIZE);
+
+    public static long OnlineProcessors => sysconf(_SC_NPROCESSORS_ONLN);
+
+    public static SysResult GetOpenFilesLimit(out ulong soft, out ulong hard)
+    {
+        ResourceLimit limit = default;
+        SysResult result = SysResult.From(getrlimit(RLIMIT_NOFILE, &limit));
+        (soft, hard) = (limit.Soft, limit.Hard);
+        return result;
+    }
+
+    public static SysResult SetOpenFilesLimit(ulong soft, ulong hard)
+    {
+        var limit = new ResourceLimit { Soft = soft, Hard = hard };
+        return SysResult.From(setrlimit(RLIMIT_NOFILE, &limit));
+    }
+
+    [LibraryImport(Library)]
+    private static partial int getrlimit(int resource, ResourceLimit* limit);
+
+    [LibraryImport(Library)]
+    private static partial int setrlimit(int resource, ResourceLimit* limit);
+
+    [LibraryImport(Library)]
+    private static partial nint sysconf(int name);
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct ResourceLimit
+    {
+        public ulong Soft;
+        public ulong Hard;
+    }
+}

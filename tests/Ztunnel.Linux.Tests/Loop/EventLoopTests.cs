@@ -1,0 +1,228 @@
+using Ztunnel.Linux.Loop;
+
+namespace Ztunnel.Linux.Tests.Loop;
+
+public class EventLoopTests
+{
+    [Fact]
+    public async Task Post_FromSeveralThreads_EachThreadsOrderIsKept()
+    {
+        const int PerThread = 5_000;
+        using var fixture = new LoopFixture();
+        var seen = new List<int>[4];
+        var done = new CountdownEvent(seen.Length * PerThread);
+        Thread[] threads = [.. Enumerable.Range(0, seen.Length).Select(index =>
+        {
+            List<int> mine = seen[index] = [];
+            return new Thread(() =>
+            {
+                for (int number = 0; number < PerThread; number++)
+                {
+                    int value = number;
+                    fixture.Loop.Post(_ =>
+                    {
+                        mine.Add(value);
+                        done.Signal();
+                    }, null);
+                }
+            });
+        })];
+
+        Array.ForEach(threads, thread => thread.Start());
+
+        Assert.True(await Task.Run(() => done.Wait(LoopFixture.Limit)));
+        Assert.All(seen, list => Assert.Equal(Enumerable.Range(0, PerThread), list));
+    }
+
+    [Fact]
+    public async Task Await_OfForeignTask_ComesBackToTheLoop()
+    {
+        using var fixture = new LoopFixture(loops: 2);
+
+        (EventLoop? before, EventLoop? inside, EventLoop? after) = await LoopFixture.On(fixture.Loops.Loops[1], async _ =>
+        {
+            EventLoop? before = EventLoop.Current;
+            EventLoop? inside = await Task.Run(() => EventLoop.Current);
+            return (before, inside, EventLoop.Current);
+        });
+
+        Assert.Same(fixture.Loops.Loops[1], before);
+        Assert.Null(inside);
+        Assert.Same(fixture.Loops.Loops[1], after);
+    }
+
+    [Fact]
+    public async Task Run_ExceptionsOfPostTimerAndItems_AreReportedAndTheLoopGoesOn()
+    {
+        var reported = new List<string>();
+        using LoopGroup loops = LoopGroup.Start(1, exception => reported.Add(exception.Message));
+        EventLoop loop = loops.Loops[0];
+        var done = new TaskCompletionSource();
+
+        loop.Post(_ => throw new InvalidOperationException("post"), null);
+        loop.Post(_ =>
+        {
+            loop.EnqueueReady(new Item(() => throw new InvalidOperationException("ready")));
+            loop.EnqueueFlush(new Item(() => throw new InvalidOperationException("flush")));
+            new LoopTimer(loop, static _ => throw new InvalidOperationException("timer"), null).Arm(TimeSpan.Zero);
+            new LoopTimer(loop, _ => done.SetResult(), null).Arm(TimeSpan.FromMilliseconds(5));
+        }, null);
+
+        await done.Task.WaitAsync(LoopFixture.Limit);
+        Assert.Equal(["flush", "post", "ready", "timer"], reported.Order());
+    }
+
+    [Fact]
+    public async Task AsyncVoid_ThatThrows_IsReported()
+    {
+        var reported = new TaskCompletionSource<Exception>();
+        using LoopGroup loops = LoopGroup.Start(1, exception => reported.SetResult(exception));
+
+        loops.Loops[0].Post(static async _ =>
+        {
+            await Task.Yield();
+            throw new InvalidOperationException("late");
+        }, null);
+
+        Assert.Equal("late", (await reported.Task.WaitAsync(LoopFixture.Limit)).Message);
+    }
+
+    [Fact]
+    public async Task EnqueueFlush_DuringATurn_RunsAfterEverythingElseOfThatTurnAndOnce()
+    {
+        using var fixture = new LoopFixture();
+        var order = new List<string>();
+
+        await fixture.OnLoop(async loop =>
+        {
+            var flushed = new TaskCompletionSource();
+            var flush = new Item(() =>
+            {
+                order.Add("flush");
+                flushed.SetResult();
+            });
+            loop.EnqueueFlush(flush);
+            loop.EnqueueFlush(flush);
+            loop.EnqueueReady(new Item(() => order.Add("ready")));
+            order.Add("post");
+            await flushed.Task;
+        });
+
+        Assert.Equal(["post", "ready", "flush"], order);
+    }
+
+    [Fact]
+    public async Task EnqueueReady_ByTheItemItself_RunsInTheNextTurn()
+    {
+        using var fixture = new LoopFixture();
+        var turns = new List<long>();
+
+        await fixture.OnLoop(async loop =>
+        {
+            var done = new TaskCompletionSource();
+            Item item = null!;
+            item = new Item(() =>
+            {
+                turns.Add(loop.Metrics.Turns);
+                if (turns.Count == 3)
+                {
+                    done.SetResult();
+                }
+                else
+                {
+                    loop.EnqueueReady(item);
+                }
+            });
+            loop.EnqueueReady(item);
+            await done.Task;
+        });
+
+        Assert.Equal([turns[0], turns[0] + 1, turns[0] + 2], turns);
+    }
+
+    [Fact]
+    public async Task Timer_ArmedForAWhile_FiresNotEarlierAndOnce()
+    {
+        using var fixture = new LoopFixture();
+
+        (TimeSpan elapsed, int fired) = await fixture.OnLoop(async loop =>
+        {
+            int fired = 0;
+            var done = new TaskCompletionSource();
+            long started = System.Diagnostics.Stopwatch.GetTimestamp();
+            var timer = new LoopTimer(loop, _ => fired++, null);
+            timer.Arm(TimeSpan.FromMilliseconds(20));
+            timer.Arm(TimeSpan.FromMilliseconds(30));
+            var cancelled = new LoopTimer(loop, _ => fired += 100, null);
+            cancelled.Arm(TimeSpan.FromMilliseconds(5));
+            cancelled.Cancel();
+            Assert.False(cancelled.IsArmed);
+            TimeSpan elapsed = default;
+            var later = new LoopTimer(loop, _ => done.SetResult(), null);
+            var check = new LoopTimer(loop, _ => later.Arm(TimeSpan.FromMilliseconds(20)), null);
+            check.Arm(TimeSpan.FromMilliseconds(20));
+            var exact = new LoopTimer(loop, _ => elapsed = System.Diagnostics.Stopwatch.GetElapsedTime(started), null);
+            exact.Arm(TimeSpan.FromMilliseconds(30));
+            await done.Task;
+            return (elapsed, fired);
+        });
+
+        Assert.Equal(1, fired);
+        Assert.InRange(elapsed.TotalMilliseconds, 30, 10_000);
+    }
+
+    [Fact]
+    public async Task Stop_PostedCallsBefore_StillRunAndLaterOnesAreRefused()
+    {
+        using LoopGroup loops = LoopGroup.Start(1);
+        EventLoop loop = loops.Loops[0];
+        int ran = 0;
+        for (int number = 0; number < 1000; number++)
+        {
+            loop.Post(_ => ran++, null);
+        }
+
+        await Task.Run(loop.Stop).WaitAsync(LoopFixture.Limit);
+
+        Assert.Equal(1000, ran);
+        Assert.False(loop.Post(_ => ran++, null));
+    }
+
+    [Fact]
+    public async Task Scratch_IsLargeEnoughForSixteenRecordsAndStaysInPlace()
+    {
+        using var fixture = new LoopFixture();
+
+        await fixture.OnLoop(loop =>
+        {
+            Assert.Equal(288 * 1024, loop.ReceiveScratch.Length);
+            Assert.Same(loop.SendScratch, loop.SendScratch);
+            Assert.NotSame(loop.ReceiveScratch, loop.SendScratch);
+            loop.SendScratch.Span.Fill(7);
+            return true;
+        });
+    }
+
+    [Fact]
+    public async Task Metrics_AfterWork_CountTurnsAndTime()
+    {
+        using var fixture = new LoopFixture();
+
+        await fixture.OnLoop(_ => true);
+        await fixture.OnLoop(_ => true);
+
+        LoopMetrics metrics = fixture.Loop.Metrics;
+        Assert.InRange(metrics.Posts, 2, 100);
+        Assert.InRange(metrics.Turns, 1, 100);
+        Assert.InRange(metrics.LongestTurnNanoseconds, 1, metrics.BusyNanoseconds);
+        metrics.ResetLongestTurn();
+        Assert.Equal(0, metrics.LongestTurnNanoseconds);
+    }
+
+    private sealed class Item(Action run) : ILoopItem
+    {
+        public bool IsQueued { get; set; }
+
+        public void Run() => run();
+    }
+}
