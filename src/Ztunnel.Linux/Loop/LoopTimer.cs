@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Ztunnel.Linux.Loop;
 
-/// <summary>One timer of a loop, armed and cancelled any number of times without allocation. Loop thread only. It never fires early, and up to one millisecond plus a turn late.</summary>
+/// <summary>One timer of a loop, armed and cancelled any number of times without allocation. Loop thread only. Time counts from the start of the turn it was armed in; from there it never fires early, and up to a millisecond plus a turn late.</summary>
 public sealed class LoopTimer : TimerNode
 {
     private readonly EventLoop _loop;

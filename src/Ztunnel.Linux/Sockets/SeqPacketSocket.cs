@@ -16,6 +16,7 @@ public sealed class SeqPacketSocket : IDisposable
 
     private readonly DescriptorHandle _handle;
     private readonly string _name;
+    private volatile bool _isShutDown;
 
     private SeqPacketSocket(DescriptorHandle handle, string name)
     {
@@ -72,9 +73,10 @@ public sealed class SeqPacketSocket : IDisposable
                 return new SeqPacketSocket(new DescriptorHandle((int)accepted.Value), _name);
             }
 
-            if (accepted.Error == Errno.EINVAL)
+            // A listener that was shut down polls as readable and still answers EAGAIN.
+            if (_isShutDown)
             {
-                return null; // shut down: it listens no more
+                return null;
             }
 
             ThrowUnlessWouldBlock(accepted.Error, $"accept on {_name}");
@@ -144,12 +146,13 @@ public sealed class SeqPacketSocket : IDisposable
         }
     }
 
-    /// <summary>Ends both directions; whoever waits in another thread returns.</summary>
+    /// <summary>Ends both directions; whoever waits in another thread returns. Dispose only after that.</summary>
     public void Shutdown()
     {
         bool held = false;
         try
         {
+            _isShutDown = true;
             _handle.DangerousAddRef(ref held);
             Libc.Shutdown(_handle.Descriptor, Libc.SHUT_RDWR);
         }

@@ -79,29 +79,6 @@ public class ListenerSocketTests
     }
 
     [Fact]
-    public async Task StopAccepting_WhileASuccessorListensOnTheSamePort_LosesNoConnection()
-    {
-        var factory = new SocketFactory(null, new SocketSettings { ReusePort = true });
-        using var fixture = new LoopFixture(loops: 2);
-        var old = new AcceptingHandler();
-        var young = new AcceptingHandler();
-        ListenerSocket first = ListenerSocket.Start(factory.OpenListener(AnyPort, ListenerKind.Workload), fixture.Loops, old);
-        IPEndPoint endPoint = first.LocalEndPoint;
-        using ListenerSocket second = ListenerSocket.Start(factory.OpenListener(endPoint, ListenerKind.Workload), fixture.Loops, young);
-
-        Task<Socket[]> clients = Task.WhenAll(Enumerable.Range(0, 200).Select(_ => ConnectAsync(endPoint)));
-        await first.StopAccepting().WaitAsync(LoopFixture.Limit);
-        Socket[] connected = await clients.WaitAsync(LoopFixture.Limit);
-        using Socket late = await ConnectAsync(endPoint);
-
-        await young.WaitForAsync(201 - old.Sockets.Count);
-        foreach (Socket socket in connected)
-        {
-            socket.Dispose();
-        }
-    }
-
-    [Fact]
     public async Task Dispose_LoopsAlreadyStopped_StillCloses()
     {
         LoopGroup loops = LoopGroup.Start(2);
@@ -192,63 +169,6 @@ public class ListenerSocketTests
         {
             _hoard.ForEach(descriptor => descriptor.Dispose());
             Libc.SetOpenFilesLimit(_soft, _hard).OrThrow("restore the limit of open files");
-        }
-    }
-
-    private sealed class AcceptingHandler : IAcceptHandler
-    {
-        private readonly SemaphoreSlim _accepted = new(0);
-        private readonly TaskCompletionSource<(Errno, AcceptBackoff)> _error = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private readonly TaskCompletionSource<(Errno, AcceptBackoff)> _secondError = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private bool _failed;
-        private int _seen;
-
-        public bool Blocks { get; init; }
-
-        public bool FailFirst { get; init; }
-
-        public ManualResetEventSlim Unblock { get; } = new();
-
-        public ConcurrentQueue<LoopSocket> Sockets { get; } = new();
-
-        public ConcurrentQueue<int> AcceptedOn { get; } = new();
-
-        public Task<(Errno Error, AcceptBackoff Backoff)> Error => _error.Task;
-
-        public Task<(Errno Error, AcceptBackoff Backoff)> SecondError => _secondError.Task;
-
-        public void OnAccepted(EventLoop loop, LoopSocket socket)
-        {
-            Assert.True(loop.IsCurrent);
-            if (FailFirst && !_failed)
-            {
-                _failed = true;
-                throw new InvalidOperationException("first");
-            }
-
-            Sockets.Enqueue(socket);
-            AcceptedOn.Enqueue(loop.Index);
-            _accepted.Release();
-            if (Blocks)
-            {
-                Unblock.Wait(LoopFixture.Limit);
-            }
-        }
-
-        public void OnAcceptError(EventLoop loop, Errno error, AcceptBackoff backoff)
-        {
-            if (!_error.TrySetResult((error, backoff)))
-            {
-                _secondError.TrySetResult((error, backoff));
-            }
-        }
-
-        public async Task WaitForAsync(int count)
-        {
-            for (; _seen < count; _seen++)
-            {
-                Assert.True(await _accepted.WaitAsync(LoopFixture.Limit), $"{_seen} of {count} connections were accepted");
-            }
         }
     }
 }
