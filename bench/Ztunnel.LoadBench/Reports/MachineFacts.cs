@@ -1,0 +1,43 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Ztunnel.LoadBench.Subjects;
+using Ztunnel.LoadBench.Topology;
+
+namespace Ztunnel.LoadBench.Reports;
+
+/// <summary>What a number is worth nothing without: machine, kernel, versions, settings, revision.</summary>
+internal sealed record MachineFacts(IReadOnlyDictionary<string, string> Lines)
+{
+    public static async Task<MachineFacts> CollectAsync(BenchSettings settings, UserLand land, DateTimeOffset now)
+    {
+        string processor = File.ReadLines("/proc/cpuinfo").FirstOrDefault(static line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim() ?? "?";
+        string memory = File.ReadLines("/proc/meminfo").First().Split(':')[1].Trim();
+        var lines = new Dictionary<string, string>
+        {
+            ["date"] = now.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture),
+            ["commit"] = settings.Commit,
+            ["command"] = settings.CommandLine,
+            ["machine"] = $"{processor}, {Environment.ProcessorCount} cores, {RuntimeInformation.ProcessArchitecture}, {memory}",
+            ["kernel"] = File.ReadAllText("/proc/sys/kernel/osrelease").Trim(),
+            ["user land"] = await land.AskAsync("sh", "-c", ". /etc/os-release; echo \"$PRETTY_NAME $(cat /etc/debian_version 2>/dev/null)\""),
+            ["OpenSSL"] = (await land.AskAsync("openssl", "version")).Split('\n')[0],
+            ["congestion control"] = settings.CongestionControl,
+            ["descriptor limit"] = $"{FileLimit.Hard}",
+            ["load average before"] = File.ReadAllText("/proc/loadavg").Split(' ')[0],
+            ["priority"] = $"nice {Environment.GetEnvironmentVariable("BENCH_NICE") ?? "0"}",
+            ["repetitions"] = $"{settings.Repetitions}, subjects alternating within each scenario",
+        };
+        foreach (Subject subject in settings.Subjects)
+        {
+            string version = await subject.DescribeAsync(land, settings.Binaries);
+            if (version.Length > 0)
+            {
+                lines[subject.Name] = version;
+            }
+        }
+
+        return new MachineFacts(lines);
+    }
+
+    public string ToText() => string.Join('\n', Lines.Select(static line => $"* {line.Key}: {line.Value}"));
+}

@@ -1,0 +1,26 @@
+using Ztunnel.LoadBench.Measurement;
+
+namespace Ztunnel.LoadBench.Scenarios;
+
+/// <summary>One question to all subjects: which load, for how long, and which numbers answer it.</summary>
+internal sealed record Scenario
+{
+    public required string Name { get; init; }
+
+    public required string Question { get; init; }
+
+    /// <summary>Options of the load client, without the window.</summary>
+    public required string[] Load { get; init; }
+
+    public TimeSpan WarmUp { get; init; } = TimeSpan.FromSeconds(0.3);
+
+    public TimeSpan Measured { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>Whether each run starts its proxies anew: for memory, and for destinations that must be unknown.</summary>
+    public bool NeedsNewPair { get; init; }
+
+    /// <summary>A direct connection has no proxies to ask about.</summary>
+    public bool IsAboutProxies { get; init; }
+
+    public required Func<LoadResult, IEnumerable<(Metric Metric, double Value)>> Read { get; init; }
+}
