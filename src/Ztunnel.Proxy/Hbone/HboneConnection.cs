@@ -1,0 +1,269 @@
+using Ztunnel.Http2;
+using Ztunnel.Linux.Buffers;
+using Ztunnel.Linux.Loop;
+using Ztunnel.Linux.Sockets;
+using Ztunnel.Proxy.Connections;
+using Ztunnel.Tls.Records;
+
+namespace Ztunnel.Proxy.Hbone;
+
+/// <summary>Who opened or accepted a tunnel.</summary>
+internal interface ITunnelOwner
+{
+    /// <summary>The peer asks for a stream (server role only).</summary>
+    void OnRequest(HboneConnection tunnel, Http2Stream stream, in Http2Request request);
+
+    /// <summary>A stream ended, the peer changed its limits or announced its end: how many streams fit may have changed.</summary>
+    void OnCapacityChanged(HboneConnection tunnel);
+
+    /// <summary>Said once; all streams have been told already.</summary>
+    void OnClosed(HboneConnection tunnel, ConnectionOutcome cause);
+}
+
+/// <summary>
+/// One tunnel: a socket, a TLS session and an HTTP/2 connection on one loop, in either role. It lives as long as both sides want it; every stream on it is a <see cref="TunnelStream"/>.
+/// </summary>
+/// <remarks>Loop thread only. State is plain data in this object, its two halves and the two protocol objects (design D6).</remarks>
+internal sealed class HboneConnection : ISocketHandler, IHttp2Events
+{
+    private readonly ITunnelOwner _owner;
+    private readonly LoopTimer _tick;
+    private TunnelStream? _firstStream;
+    private NativeBuffer? _readBuffer;
+
+    public HboneConnection(LoopSocket socket, TlsSession session, Http2Role role, Http2Settings settings, DeliveryBatch deliveries, ITunnelOwner owner)
+    {
+        _owner = owner;
+        Socket = socket;
+        Session = session;
+        Role = role;
+        Deliveries = deliveries;
+        Http2 = new Http2Connection(role, settings, this, socket.Loop.NowMilliseconds);
+        Sender = new TunnelSender(this);
+        Receiver = new TunnelReceiver(this);
+        _tick = new LoopTimer(socket.Loop, static state => ((HboneConnection)state!).OnTick(), this);
+    }
+
+    public LoopSocket Socket { get; }
+
+    public EventLoop Loop => Socket.Loop;
+
+    public TlsSession Session { get; }
+
+    public Http2Connection Http2 { get; }
+
+    public Http2Role Role { get; }
+
+    public TunnelSender Sender { get; }
+
+    public TunnelReceiver Receiver { get; }
+
+    /// <summary>The loop's gather list.</summary>
+    public DeliveryBatch Deliveries { get; }
+
+    public bool IsClosed { get; private set; }
+
+    /// <summary>Starts moving bytes. Bytes that came with the end of the handshake were given to <see cref="TunnelReceiver.Prime"/>.</summary>
+    public void Start()
+    {
+        Socket.Handler = this;
+        ArmTick();
+        Sender.Schedule();
+        Loop.EnqueueReady(Receiver);
+    }
+
+    /// <summary>Opens a stream (client role).</summary>
+    /// <returns>Null when the tunnel takes no more streams.</returns>
+    public TunnelStream? OpenStream(TunnelRequest request, ITunnelStreamOwner owner)
+    {
+        if (IsClosed || Http2.OpenStream(request.ToConnect(), owner: null) is not { } stream)
+            return null;
+
+        TunnelStream opened = Adopt(stream, owner);
+        Sender.Schedule();
+        return opened;
+    }
+
+    /// <summary>Gives an accepted stream (server role) to its owner.</summary>
+    public TunnelStream Adopt(Http2Stream stream, ITunnelStreamOwner owner)
+    {
+        var adopted = new TunnelStream(this, stream, owner) { Next = _firstStream };
+        if (_firstStream is { } first)
+            first.Previous = adopted;
+        _firstStream = adopted;
+        stream.Owner = adopted;
+        return adopted;
+    }
+
+    internal void Forget(TunnelStream stream)
+    {
+        if (stream.Previous is { } previous)
+            previous.Next = stream.Next;
+        else if (_firstStream == stream)
+            _firstStream = stream.Next;
+        if (stream.Next is { } next)
+            next.Previous = stream.Previous;
+        stream.Previous = stream.Next = null;
+    }
+
+    /// <summary>No new streams; those that run may finish. The connection closes behind the last one.</summary>
+    public void Drain()
+    {
+        if (IsClosed)
+            return;
+
+        Http2.StartGracefulShutdown(Loop.NowMilliseconds);
+        ArmTick();
+        Sender.Schedule();
+    }
+
+    /// <summary>Ends now: every stream with <paramref name="cause"/>, the peer with GOAWAY as far as the socket takes it.</summary>
+    public void Shutdown(Http2ErrorCode code, ConnectionOutcome cause)
+    {
+        if (IsClosed)
+            return;
+
+        for (TunnelStream? stream = _firstStream; stream is not null; stream = stream.Next)
+            stream.Http2.Reset(Http2ErrorCode.Cancel);
+        Http2.GoAway(code, debug: null);
+        Sender.Run();
+        Close(cause, sendCloseNotify: true);
+    }
+
+    // ---- socket events
+
+    public void OnReadable() => Receiver.Run();
+
+    public void OnWritable() => Sender.OnWritable();
+
+    public void OnHangup()
+    {
+        // What is still in the receive buffer counts; the read that finds it empty reports the end or the error.
+        Receiver.Run();
+    }
+
+    public void OnSocketFailed(Errno error) => Close(new ConnectionOutcome(EndReason.TunnelLost, $"io error: {ErrnoText.Describe(error)}"), sendCloseNotify: false);
+
+    public void OnEndOfStream()
+    {
+        Deliveries.Flush();
+        Close(new ConnectionOutcome(EndReason.TunnelLost, "io error: stream closed because of a broken pipe"), sendCloseNotify: true);
+    }
+
+    public void OnRecordFailed()
+    {
+        Deliveries.Flush();
+        Sender.Run();   // the alert is queued in the session
+        Close(new ConnectionOutcome(EndReason.TunnelLost, $"io error: {Session.Failure?.Message}"), sendCloseNotify: false);
+    }
+
+    public void OnPlaintext(NativeBuffer buffer, int offset, int length)
+    {
+        _readBuffer = buffer;
+        Http2ReceiveResult result = Http2.Receive(buffer.Span.Slice(offset, length), offset);
+        if (result.IsClosed)
+        {
+            Deliveries.Flush();
+            Sender.Run();   // GOAWAY is queued
+            Close(new ConnectionOutcome(EndReason.TunnelLost, $"h2 failed: connection error: {result.Text}"), sendCloseNotify: true);
+            return;
+        }
+
+        Sender.ScheduleIfControlIsWaiting();
+    }
+
+    private void OnTick()
+    {
+        switch (Http2.OnTick(Loop.NowMilliseconds))
+        {
+            case KeepAliveAction.SendPing:
+                Sender.Schedule();
+                break;
+            case KeepAliveAction.TimedOut:
+                Shutdown(Http2ErrorCode.NoError, new ConnectionOutcome(EndReason.TunnelTimedOut, "io error: HBONE ping timeout"));
+                return;
+        }
+
+        if (!IsClosed)
+            ArmTick();
+    }
+
+    private void ArmTick() => _tick.Arm(TimeSpan.FromMilliseconds(Math.Max(1, Http2.NextTickMilliseconds - Loop.NowMilliseconds)));
+
+    // ---- HTTP/2 events
+
+    void IHttp2Events.OnRequest(Http2Stream stream, in Http2Request request) => _owner.OnRequest(this, stream, in request);
+
+    void IHttp2Events.OnResponse(Http2Stream stream, in Http2Response response)
+    {
+        if (stream.Owner is TunnelStream tunnelStream)
+            tunnelStream.Owner.OnResponse(tunnelStream, in response);
+    }
+
+    void IHttp2Events.OnData(Http2Stream stream, int offset, int length)
+    {
+        if (stream.Owner is TunnelStream tunnelStream)
+            Deliveries.Add(tunnelStream, _readBuffer!, offset, length);
+        else
+            stream.Credit(length);
+    }
+
+    void IHttp2Events.OnEndOfStream(Http2Stream stream)
+    {
+        Deliveries.Flush();
+        (stream.Owner as TunnelStream)?.OnEndOfStream();
+    }
+
+    void IHttp2Events.OnReset(Http2Stream stream, Http2ErrorCode code)
+    {
+        Deliveries.Flush();
+        (stream.Owner as TunnelStream)?.OnReset(code);
+    }
+
+    void IHttp2Events.OnSendWindow(Http2Stream stream) => (stream.Owner as TunnelStream)?.OnReadable();
+
+    void IHttp2Events.OnStreamClosed(Http2Stream stream)
+    {
+        // The last stream of a drain lets the final GOAWAY go.
+        Sender.ScheduleIfControlIsWaiting();
+        _owner.OnCapacityChanged(this);
+    }
+
+    void IHttp2Events.OnSettings() => _owner.OnCapacityChanged(this);
+
+    void IHttp2Events.OnGoAway(int lastStreamId, Http2ErrorCode code, string debug) => _owner.OnCapacityChanged(this);
+
+    // ---- end
+
+    /// <summary>Closes once both sides have said that nothing follows and everything said has left.</summary>
+    internal void CloseIfFinished()
+    {
+        if (!IsClosed && Http2.IsFinished && !Sender.IsBlocked)
+            Close(new ConnectionOutcome(EndReason.TunnelLost, "io error: connection closed"), sendCloseNotify: true);
+    }
+
+    private void Close(ConnectionOutcome cause, bool sendCloseNotify)
+    {
+        if (IsClosed)
+            return;
+
+        IsClosed = true;
+        _tick.Cancel();
+        // A blocked socket cannot take close_notify: the peer learns of the end from the FIN.
+        if (sendCloseNotify && !Sender.IsBlocked)
+        {
+            Span<byte> closeNotify = stackalloc byte[64];
+            Socket.Send(closeNotify[..Session.WriteCloseNotify(closeNotify)]);
+        }
+
+        Sender.Release();
+        Receiver.Release();
+        Http2.TakeStreams();
+        Http2.Release();
+        while (_firstStream is { } stream)
+            stream.OnTunnelLost(cause);
+        Socket.Dispose();
+        Session.Dispose();
+        _owner.OnClosed(this, cause);
+    }
+}

@@ -1,0 +1,159 @@
+using Ztunnel.Http2;
+using Ztunnel.Linux.Buffers;
+using Ztunnel.Linux.Sockets;
+using Ztunnel.Tls.Records;
+
+namespace Ztunnel.Proxy.Hbone;
+
+/// <summary>
+/// Lays TLS records of HTTP/2 frames one behind the other in a send buffer and seals each in place, so that what applications sent is copied once, by the kernel.
+/// </summary>
+/// <remarks>
+/// <code>
+/// | 5 record header | 9 DATA header | payload … | 1 type | 16 tag | 5 record header | 9 DATA header | payload …
+///   ^ recordStart                                              ^ the next record starts where a full one ends
+/// </code>
+/// Frames of several streams share a record. A record is sealed when it is full or when the batch ends; until then its plaintext is open for the next frame.
+/// </remarks>
+internal ref struct RecordWriter
+{
+    private const int DataHeaderBytes = 9;
+
+    /// <summary>A full record on the wire. Reads of an application are spread over records of this size before anyone knows how much will come.</summary>
+    internal const int FullRecordBytes = TlsSession.HeaderBytes + TlsSession.MaxPlaintextBytes + TlsSession.TrailerBytes;
+
+    // Less room than this is not worth a frame header of its own: the record ends short and the next one starts.
+    private const int SmallestUsefulPayloadBytes = 256;
+
+    private readonly NativeBuffer _buffer;
+    private readonly TlsSession _session;
+    private int _recordStart;
+    private int _plaintextBytes;
+
+    public RecordWriter(NativeBuffer buffer, TlsSession session)
+    {
+        _buffer = buffer;
+        _session = session;
+    }
+
+    /// <summary>Bytes ready for the wire. The open record is not among them before <see cref="Complete"/>.</summary>
+    public readonly int SealedBytes => _recordStart;
+
+    private readonly bool FitsFullRecord => _recordStart + FullRecordBytes <= _buffer.Length;
+
+    private readonly int PlaintextRoom => FitsFullRecord ? TlsSession.MaxPlaintextBytes - _plaintextBytes : 0;
+
+    private readonly int Position => _recordStart + TlsSession.HeaderBytes + _plaintextBytes;
+
+    /// <summary>Appends what the record layer itself has to say, as records of their own (KeyUpdate, alerts).</summary>
+    public void AppendSessionControl()
+    {
+        if (!_session.HasControlOutput)
+            return;
+
+        SealOpenRecord();
+        _recordStart += _session.WriteControl(_buffer.Span[_recordStart..]);
+    }
+
+    /// <summary>Appends queued HTTP/2 frames until there are none left or the buffer is full.</summary>
+    public void AppendFrames(Http2Connection connection)
+    {
+        while (connection.HasControlOutput && PlaintextRoom > 0)
+        {
+            int written = connection.WriteControl(_buffer.Span.Slice(Position, PlaintextRoom));
+            if (written > 0)
+                Advance(written);
+            else if (_plaintextBytes > 0)
+                SealOpenRecord();
+            else
+                return;
+        }
+    }
+
+    /// <summary>Offers room for up to <paramref name="maxBytes"/> payload bytes of one stream, already spread over records. Nothing is taken before <see cref="CommitPayload"/>.</summary>
+    /// <returns>The payload bytes offered; 0 when the buffer is full.</returns>
+    public int ReservePayload(ref IoVectors vectors, int maxBytes)
+    {
+        if (PlaintextRoom < DataHeaderBytes + SmallestUsefulPayloadBytes)
+            SealOpenRecord();
+
+        int reserved = 0;
+        int start = _recordStart;
+        int used = _plaintextBytes;
+        while (reserved < maxBytes && start + FullRecordBytes <= _buffer.Length && vectors.Count < IoVectors.Capacity)
+        {
+            int room = Math.Min(TlsSession.MaxPlaintextBytes - used - DataHeaderBytes, maxBytes - reserved);
+            vectors.Add(_buffer, start + TlsSession.HeaderBytes + used + DataHeaderBytes, room);
+            reserved += room;
+            start += FullRecordBytes;
+            used = 0;
+        }
+
+        return reserved;
+    }
+
+    /// <summary>Turns the first <paramref name="bytes"/> bytes of the reserved room into DATA frames of <paramref name="stream"/> and seals the records they fill.</summary>
+    public void CommitPayload(Http2Stream stream, int bytes)
+    {
+        while (bytes > 0)
+        {
+            int payload = Math.Min(bytes, TlsSession.MaxPlaintextBytes - _plaintextBytes - DataHeaderBytes);
+            stream.WriteDataHeader(_buffer.Span.Slice(Position, DataHeaderBytes), payload, endStream: false);
+            bytes -= payload;
+            Advance(DataHeaderBytes + payload);
+        }
+    }
+
+    /// <summary>Appends bytes that already lie in memory as one DATA frame, as much of them as fits the open record.</summary>
+    /// <returns>The bytes taken.</returns>
+    public int AppendPayload(Http2Stream stream, ReadOnlySpan<byte> payload)
+    {
+        if (PlaintextRoom < DataHeaderBytes + Math.Min(payload.Length, SmallestUsefulPayloadBytes))
+            SealOpenRecord();
+
+        int taken = Math.Min(payload.Length, PlaintextRoom - DataHeaderBytes);
+        if (taken <= 0)
+            return 0;
+
+        payload[..taken].CopyTo(_buffer.Span.Slice(Position + DataHeaderBytes, taken));
+        CommitPayload(stream, taken);
+        return taken;
+    }
+
+    /// <summary>Ends our side of <paramref name="stream"/> with an empty DATA frame. False when the buffer is full.</summary>
+    public bool TryAppendEndOfStream(Http2Stream stream)
+    {
+        if (PlaintextRoom < DataHeaderBytes)
+            SealOpenRecord();
+        if (PlaintextRoom < DataHeaderBytes)
+            return false;
+
+        stream.WriteDataHeader(_buffer.Span.Slice(Position, DataHeaderBytes), 0, endStream: true);
+        Advance(DataHeaderBytes);
+        return true;
+    }
+
+    /// <summary>Seals what is still open and returns all bytes ready for the wire.</summary>
+    public int Complete()
+    {
+        SealOpenRecord();
+        return _recordStart;
+    }
+
+    private void Advance(int bytes)
+    {
+        _plaintextBytes += bytes;
+        if (_plaintextBytes == TlsSession.MaxPlaintextBytes)
+            SealOpenRecord();
+    }
+
+    private void SealOpenRecord()
+    {
+        if (_plaintextBytes == 0)
+            return;
+
+        // Sealed at once: the bytes are still in the cache from the read that brought them.
+        _recordStart += _session.Seal(_buffer.Span[_recordStart..], _plaintextBytes);
+        _plaintextBytes = 0;
+    }
+}

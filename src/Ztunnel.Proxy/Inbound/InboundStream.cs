@@ -1,0 +1,229 @@
+using System.Net;
+using Ztunnel.Http2;
+using Ztunnel.Linux.Sockets;
+using Ztunnel.Mesh.Authorization;
+using Ztunnel.Mesh.Model;
+using Ztunnel.Mesh.Propagation;
+using Ztunnel.Mesh.Routing;
+using Ztunnel.Mesh.State;
+using Ztunnel.Proxy.Connections;
+using Ztunnel.Proxy.Hbone;
+using Ztunnel.Proxy.Telemetry;
+using Ztunnel.Telemetry.Logging;
+using Ztunnel.Telemetry.Metrics;
+
+namespace Ztunnel.Proxy.Inbound;
+
+/// <summary>
+/// One CONNECT on port 15008 (data-path 3.2–3.7). Phases: understand the request and validate where it wants to go; open the books and authorize; connect to the application; answer 200
+/// and relay. The application is not contacted before the connection is authorized, and the peer is not told 200 before the application has answered.
+/// </summary>
+internal sealed class InboundStream : TrackedConnection, ITunnelStreamOwner
+{
+    private readonly InboundTunnel _tunnel;
+    private readonly TunnelStream _stream;
+    private readonly long _startMilliseconds;
+    private readonly string? _forwardedHost;
+    private IPEndPoint? _application;
+    private Workload? _local;
+    private ConnectionRecord? _record;
+    private bool _ended;
+
+    private InboundStream(InboundTunnel tunnel, HboneConnection connection, Http2Stream stream, in Http2Request request)
+        : base(tunnel.Home.Connections, tunnel.Source, tunnel.Destination)
+    {
+        _tunnel = tunnel;
+        _startMilliseconds = tunnel.Home.Loop.NowMilliseconds;
+        _forwardedHost = ForwardedHeader.ParseHost(request.Forwarded);
+        _stream = connection.Adopt(stream, this);
+    }
+
+    private WorkloadLoop Home => _tunnel.Home;
+
+    private ProxySettings Settings => Home.Context.Settings;
+
+    private PolicyConnection PolicyInput => new(_tunnel.SourceIdentity, Source.Address, _application!);
+
+    public static void Start(InboundTunnel tunnel, HboneConnection connection, Http2Stream stream, in Http2Request request)
+    {
+        var inbound = new InboundStream(tunnel, connection, stream, in request);
+        _ = inbound.RunAsync(request);
+    }
+
+    public override ConnectionEntry Describe() => new(
+        IsInbound: true, Source, _forwardedHost, _application ?? OriginalDestination, _tunnel.SourceIdentity is null ? "TCP" : "HBONE");
+
+    public override void Abort(ConnectionOutcome outcome) => _stream.Abort(Http2ErrorCode.Cancel, outcome);
+
+    public override bool Reauthorize(MeshSnapshot mesh, bool unknownPoliciesCount)
+    {
+        if (_local is null || _ended)
+            return false;
+
+        Reauthorization result = InboundAuthorizer.Reauthorize(Home, mesh, _local, PolicyInput, unknownPoliciesCount);
+        if (result == Reauthorization.Refused)
+            Abort(ConnectionOutcome.PolicyChanged);
+        return result == Reauthorization.Undecided;
+    }
+
+    void ITunnelStreamOwner.OnResponse(TunnelStream stream, in Http2Response response)
+    {
+    }
+
+    void ITunnelStreamOwner.OnTransferred(int toTunnel, int toApplication)
+    {
+        _record!.AddReceived(toApplication);
+        _record.AddSent(toTunnel);
+    }
+
+    void ITunnelStreamOwner.OnEnded(TunnelStream stream, ConnectionOutcome outcome)
+    {
+        _ended = true;
+        _record?.Close(outcome);
+        Untrack();
+    }
+
+    private async Task RunAsync(Http2Request request)
+    {
+        try
+        {
+            await SetUpAsync(request);
+        }
+        catch (Exception exception) // whatever goes wrong in one stream ends that stream only
+        {
+            ProxyLog.Unexpected(Home.Context.InboundLog, exception);
+            Refuse(503, new ConnectionOutcome(EndReason.ResourceExhausted, $"connection failed: {exception.Message}"), TraceOf(request));
+        }
+    }
+
+    private async ValueTask SetUpAsync(Http2Request request)
+    {
+        // Phase 1: what is asked for, and is it ours to give.
+        TraceParent trace = TraceOf(request);
+        if (request.Method != "CONNECT")
+        {
+            Refuse(400, new ConnectionOutcome(EndReason.BadRequest, $"expected method CONNECT, got {request.Method}"), trace);
+            return;
+        }
+
+        if (!InboundRouter.TryParseAuthority(request.Authority, out ConnectAuthority? authority, out InboundRefusal? unreadable))
+        {
+            Refuse(unreadable, trace);
+            return;
+        }
+
+        if (await Home.Workload.WaitAsync() is not { } local)
+        {
+            Refuse(503, new ConnectionOutcome(EndReason.LocalWorkloadUnknown, Home.Workload.UnknownText), trace);
+            return;
+        }
+
+        if (_ended)
+            return;
+
+        MeshSnapshot mesh = Home.Context.Mesh.Current;
+        InboundDecision routed = InboundRouter.Resolve(mesh, Home.Context.Routing, local, OriginalDestination.Address, authority);
+        if (routed.Target is not { } target)
+        {
+            Refuse(routed.Refusal!, trace);
+            return;
+        }
+
+        // Phase 2: authorize. Tracked before it is authorized: a policy that changes in between must still find this connection.
+        _application = target.Application;
+        OpenBooks(mesh, local, target, request, trace);
+        _local = local;
+        Track();
+        PolicyDecision decision = await InboundAuthorizer.AuthorizeAsync(Home, local, PolicyInput);
+        if (_ended)
+            return;
+        if (!decision.Allowed)
+        {
+            Respond(401, InboundAuthorizer.Describe(decision));
+            return;
+        }
+
+        // Phase 3: connect to the application, as the client unless a PROXY header says who that is.
+        bool announces = target.Protocol == ApplicationProtocol.Proxy;
+        IPEndPoint address = announces && Settings.LocalhostAppTunnel ? ApplicationConnector.OnLoopback(target.Application) : target.Application;
+        IPAddress? spoofed = _tunnel.SpoofsSource && !(announces && Settings.LocalhostAppTunnel) ? Source.Address : null;
+        ConnectResult connected = await ApplicationConnector.ConnectAsync(Home, address, spoofed);
+        if (connected.Socket is not { } application)
+        {
+            Respond(503, ApplicationConnector.Describe(connected));
+            return;
+        }
+
+        if (_ended)
+        {
+            application.Dispose();
+            return;
+        }
+
+        // Phase 4: tell the peer, and relay.
+        _stream.Http2.Respond(200, Settings.ResponseBaggage ? BaggageHeader.For(local) : null, endStream: false);
+        _stream.Tunnel.Sender.Schedule();
+        if (announces)
+            _stream.PrependForApplication(ProxyHeader.Build(Source, target.TunnelTarget!, _tunnel.SourceIdentity, target.RequestedService?.Hostname ?? _forwardedHost));
+        _stream.Attach(application);
+    }
+
+    private void OpenBooks(MeshSnapshot mesh, Workload local, InboundTarget target, in Http2Request request, TraceParent trace)
+    {
+        // Behind a gateway of another network the address is the gateway's: only the baggage tells who the client is.
+        Workload? source = InboundRouter.IsFromGateway(Home.Context.Routing, request.ForwardedNetwork) ? null : mesh.FindWorkload(Settings.Network, Source.Address);
+        WorkloadLabels? sourceLabels = ConnectionLabels.Of(source)
+            ?? (Settings.ResponseBaggage && request.Baggage is { } baggage ? ConnectionLabels.Of(Baggage.Parse(baggage)) : null);
+        Service? service = InboundRouter.GuessService(mesh, target.Candidates, local, _forwardedHost, target.Application.Port);
+        _record = new ConnectionRecord(Home.Proxy, new ConnectionDescription
+        {
+            Labels = new TrafficLabels(
+                Reporter.Destination, sourceLabels, _tunnel.SourceIdentity?.ToString(),
+                ConnectionLabels.Of(local), local.Identity.ToString(), ConnectionLabels.Of(service), mutualTls: true),
+            Source = Source,
+            SourceWorkload = source,
+            Destination = OriginalDestination,
+            HboneAuthority = request.Authority,
+            DestinationWorkload = local,
+            StartMilliseconds = _startMilliseconds,
+            TraceId = trace.TraceId,
+        });
+    }
+
+    private static TraceParent TraceOf(in Http2Request request) =>
+        TraceParent.TryParse(request.TraceParent, out TraceParent trace) ? trace : TraceParent.Create(SystemRandom.Instance);
+
+    private void Refuse(InboundRefusal refusal, TraceParent trace) => Refuse(
+        refusal.Status, new ConnectionOutcome(refusal.Reason == RefuseReason.RecursiveCall ? EndReason.RecursiveCall : EndReason.BadRequest, refusal.Error), trace);
+
+    /// <summary>Refuses a request before there are books for it (data-path 9.3).</summary>
+    private void Refuse(int status, in ConnectionOutcome outcome, TraceParent trace)
+    {
+        if (_ended)
+            return;
+
+        if (_record is null)
+        {
+            Home.Context.Access.Denied(new DenialRecord
+            {
+                Reporter = Reporter.Destination,
+                Source = Source,
+                Destination = OriginalDestination,
+                Error = outcome.Error!,
+                Reason = outcome.Code,
+                TraceId = trace.TraceId,
+            });
+        }
+
+        Respond(status, outcome);
+    }
+
+    private void Respond(int status, in ConnectionOutcome outcome)
+    {
+        if (_ended)
+            return;
+
+        _stream.Http2.Respond(status, baggage: null, endStream: true);
+        _stream.EndRefused(outcome);
+    }
+}

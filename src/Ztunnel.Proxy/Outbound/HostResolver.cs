@@ -1,0 +1,40 @@
+using System.Net;
+using System.Net.Sockets;
+using Ztunnel.Mesh.Model;
+using Ztunnel.Mesh.Routing;
+
+namespace Ztunnel.Proxy.Outbound;
+
+/// <summary>An address, or none with the reason.</summary>
+internal readonly record struct ResolvedHost(IPAddress? Address, string? Error);
+
+/// <summary>Resolves workloads that are known by name only, with the node's resolver (data-path 2.3). On the thread pool; the caller's loop goes on meanwhile.</summary>
+internal static class HostResolver
+{
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(5);
+
+    public static async Task<ResolvedHost> ResolveAsync(ProxyContext context, NextHop hop, string hostname, CancellationToken cancellation)
+    {
+        AddressFamily family = context.Settings.IPv6Enabled ? AddressFamily.Unspecified : AddressFamily.InterNetwork;
+        try
+        {
+            IPAddress[] addresses = await Dns.GetHostAddressesAsync(hostname, family, cancellation).WaitAsync(Timeout, context.Time, cancellation);
+            return addresses.Length == 0
+                ? new ResolvedHost(null, $"ip addresses were resolved for workload {hop.Workload?.Uid}, but valid dns response had no A/AAAA records")
+                : new ResolvedHost(Choose(addresses, hop.PreferredFamily, SystemRandom.Instance), null);
+        }
+        catch (Exception exception) when (exception is SocketException or TimeoutException)
+        {
+            return new ResolvedHost(null, $"no ip addresses were resolved for workload: {hop.Workload?.Uid}");
+        }
+    }
+
+    /// <summary>One of the preferred family if there is any, else one of the others; each equally likely.</summary>
+    internal static IPAddress Choose(IPAddress[] addresses, AddressFamily preferred, IRandom random)
+    {
+        IPAddress[] candidates = Array.FindAll(addresses, address => address.AddressFamily == preferred);
+        if (candidates.Length == 0)
+            candidates = addresses;
+        return Canonical.Address(candidates[(int)random.Next((ulong)candidates.Length)]);
+    }
+}

@@ -1,0 +1,179 @@
+using Ztunnel.Linux.Sockets;
+using Ztunnel.Mesh.Authorization;
+using Ztunnel.Mesh.Model;
+using Ztunnel.Mesh.Routing;
+using Ztunnel.Mesh.State;
+using Ztunnel.Proxy.Connections;
+using Ztunnel.Proxy.Inbound;
+using Ztunnel.Proxy.Relay;
+using Ztunnel.Proxy.Telemetry;
+using Ztunnel.Telemetry.Logging;
+using Ztunnel.Telemetry.Metrics;
+
+namespace Ztunnel.Proxy.Passthrough;
+
+/// <summary>
+/// One plain-text connection to the pod (data-path 4): authorized without an identity, then relayed to the address it was sent to. Whether plain text is allowed at all is a matter of policy
+/// (STRICT arrives as a policy that denies connections without a principal).
+/// </summary>
+internal sealed class PassthroughConnection : TrackedConnection, ISocketRelayOwner
+{
+    private readonly WorkloadLoop _home;
+    private readonly OriginalDestination _destination;
+    private readonly bool _spoofsSource;
+    private readonly long _startMilliseconds;
+    private LoopSocket? _client;
+    private SocketRelay? _relay;
+    private ConnectionRecord? _record;
+    private Workload? _local;
+    private bool _ended;
+
+    public PassthroughConnection(WorkloadLoop home, LoopSocket client, OriginalDestination destination, bool spoofsSource)
+        : base(home.Connections, client.RemoteEndPoint, destination.EndPoint)
+    {
+        _home = home;
+        _client = client;
+        _destination = destination;
+        _spoofsSource = spoofsSource;
+        _startMilliseconds = home.Loop.NowMilliseconds;
+    }
+
+    private PolicyConnection PolicyInput => new(SourceIdentity: null, Source.Address, _destination.EndPoint);
+
+    public void Start() => _ = RunAsync();
+
+    public override ConnectionEntry Describe() => new(IsInbound: true, Source, OriginalDestination: null, OriginalDestination, "TCP");
+
+    public override void Abort(ConnectionOutcome outcome)
+    {
+        if (_relay is { } relay)
+            relay.Abort(outcome);
+        else
+            End(outcome);
+    }
+
+    public override bool Reauthorize(MeshSnapshot mesh, bool unknownPoliciesCount)
+    {
+        if (_local is null || _ended)
+            return false;
+
+        Reauthorization result = InboundAuthorizer.Reauthorize(_home, mesh, _local, PolicyInput, unknownPoliciesCount);
+        if (result == Reauthorization.Refused)
+            Abort(ConnectionOutcome.PolicyChanged);
+        return result == Reauthorization.Undecided;
+    }
+
+    void ISocketRelayOwner.OnTransferred(int toUpstream, int toDownstream)
+    {
+        _record!.AddReceived(toUpstream);
+        _record.AddSent(toDownstream);
+    }
+
+    void ISocketRelayOwner.OnEnded(ConnectionOutcome outcome) => End(outcome);
+
+    private async Task RunAsync()
+    {
+        try
+        {
+            await SetUpAsync();
+        }
+        catch (Exception exception) // whatever goes wrong in one connection ends that connection only
+        {
+            ProxyLog.Unexpected(_home.Context.PassthroughLog, exception);
+            End(new ConnectionOutcome(EndReason.ResourceExhausted, $"io error: {exception.Message}"));
+        }
+    }
+
+    private async ValueTask SetUpAsync()
+    {
+        // Phase 1: refuse what would come back to us, and find out who we are.
+        if (_home.Context.Routing.IsIllegalPort(_destination.EndPoint.Port))
+        {
+            End(new ConnectionOutcome(EndReason.RecursiveCall, "attempted recursive call to ourselves"));
+            return;
+        }
+
+        if (await _home.Workload.WaitAsync() is not { } local)
+        {
+            End(new ConnectionOutcome(EndReason.LocalWorkloadUnknown, _home.Workload.UnknownText));
+            return;
+        }
+
+        // Phase 2: authorize. Tracked before it is authorized: a policy that changes in between must still find this connection.
+        OpenBooks(local);
+        _local = local;
+        Track();
+        PolicyDecision decision = await InboundAuthorizer.AuthorizeAsync(_home, local, PolicyInput);
+        if (_ended)
+            return;
+        if (!decision.Allowed)
+        {
+            End(InboundAuthorizer.Describe(decision));
+            return;
+        }
+
+        // Phase 3: connect as the client, and relay.
+        ConnectResult connected = await ApplicationConnector.ConnectAsync(_home, _destination.EndPoint, _spoofsSource ? Source.Address : null);
+        if (connected.Socket is not { } application)
+        {
+            End(ApplicationConnector.Describe(connected));
+            return;
+        }
+
+        if (_ended)
+        {
+            application.Dispose();
+            return;
+        }
+
+        LoopSocket client = _client!;
+        _client = null;
+        _relay = SocketRelay.Start(client, application, this);
+    }
+
+    private void OpenBooks(Workload local)
+    {
+        MeshSnapshot mesh = _home.Context.Mesh.Current;
+        Workload? source = mesh.FindWorkload(_home.Context.Settings.Network, Source.Address);
+        Service? service = InboundRouter.GuessService(mesh, InboundRouter.ServicesOf(mesh, local), local, forwardedHost: null, _destination.EndPoint.Port);
+        _record = new ConnectionRecord(_home.Proxy, new ConnectionDescription
+        {
+            Labels = new TrafficLabels(
+                Reporter.Destination, ConnectionLabels.Of(source), sourcePrincipal: null,
+                ConnectionLabels.Of(local), local.Identity.ToString(), ConnectionLabels.Of(service), mutualTls: false),
+            Source = Source,
+            SourceWorkload = source,
+            Destination = _destination.EndPoint,
+            DestinationWorkload = local,
+            StartMilliseconds = _startMilliseconds,
+        });
+    }
+
+    private void End(in ConnectionOutcome outcome)
+    {
+        if (_ended)
+            return;
+
+        _ended = true;
+        if (_record is { } record)
+        {
+            record.Close(outcome);
+        }
+        else
+        {
+            _home.Context.Access.Denied(new DenialRecord
+            {
+                Reporter = Reporter.Destination,
+                Source = Source,
+                Destination = OriginalDestination,
+                Error = outcome.Error!,
+                Reason = outcome.Code,
+            });
+        }
+
+        // A refusal is a reset (istio-integration 2.7, S13); a client that was handed to the relay is closed by it.
+        _client?.CloseWithReset();
+        _home.Context.Traffic.SocketClosed(_home.Loop.Index, Reporter.Destination);
+        Untrack();
+    }
+}

@@ -1,0 +1,45 @@
+using Microsoft.Extensions.Logging;
+using Ztunnel.Linux.Loop;
+using Ztunnel.Mesh.Identity;
+using Ztunnel.Mesh.Routing;
+using Ztunnel.Mesh.State;
+using Ztunnel.Telemetry.Logging;
+using Ztunnel.Telemetry.Metrics;
+using Ztunnel.Tls.Certificates;
+
+namespace Ztunnel.Proxy;
+
+/// <summary>Yields the certificate of an identity, waiting for the authority when there is none yet. Fails with an exception whose message says why.</summary>
+public delegate ValueTask<WorkloadCertificate> CertificateProvider(SpiffeId identity, CancellationToken cancellation);
+
+/// <summary>What the data path of all pods of this node shares; made once by the executable.</summary>
+public sealed class ProxyContext
+{
+    public required LoopGroup Loops { get; init; }
+
+    public required IMeshStore Mesh { get; init; }
+
+    public required CertificateProvider Certificates { get; init; }
+
+    public required TrafficMetrics Traffic { get; init; }
+
+    public required AccessLog Access { get; init; }
+
+    public required ProxySettings Settings { get; init; }
+
+    public required RoutingContext Routing { get; init; }
+
+    public required ILoggerFactory Logs { get; init; }
+
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    internal ILogger StateLog => field ??= Logs.CreateLogger("state");
+
+    internal ILogger InboundLog => field ??= Logs.CreateLogger("proxy::inbound");
+
+    internal ILogger OutboundLog => field ??= Logs.CreateLogger("proxy::outbound");
+
+    internal ILogger PassthroughLog => field ??= Logs.CreateLogger("proxy::inbound_passthrough");
+
+    internal ILogger DrainLog => field ??= Logs.CreateLogger("drain");
+}

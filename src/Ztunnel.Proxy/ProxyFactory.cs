@@ -1,0 +1,33 @@
+using Ztunnel.Linux;
+using Ztunnel.Linux.Sockets;
+using Ztunnel.Mesh.State;
+
+namespace Ztunnel.Proxy;
+
+/// <summary>Makes the data path of pods.</summary>
+public sealed class ProxyFactory
+{
+    private readonly ProxyContext _context;
+    private readonly ProxyLoop[] _loops;
+
+    public ProxyFactory(ProxyContext context)
+    {
+        _context = context;
+        _loops = [.. context.Loops.Loops.Select(loop => new ProxyLoop(loop, context))];
+    }
+
+    /// <summary>Binds and serves the listeners of one pod.</summary>
+    /// <param name="workload">Who the pod is.</param>
+    /// <param name="sockets">Makes sockets in the pod's namespace.</param>
+    /// <param name="selection">Its ports.</param>
+    /// <param name="preservesSource">Whether its applications may be shown the client's address; the proxy's own listener never does (data-path 1.6).</param>
+    /// <exception cref="LinuxException">A port cannot be bound.</exception>
+    public WorkloadProxy Start(LocalWorkloadKey workload, SocketFactory sockets, ListenerSelection selection = ListenerSelection.All, bool preservesSource = true)
+    {
+        var identity = new WorkloadContext(_context, workload, sockets);
+        WorkloadLoop[] homes = [.. _loops.Select(loop => new WorkloadLoop(loop, identity))];
+        var proxy = new WorkloadProxy(_context, homes, identity, preservesSource);
+        proxy.Start(selection);
+        return proxy;
+    }
+}

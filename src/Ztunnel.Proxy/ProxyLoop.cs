@@ -1,0 +1,23 @@
+using Ztunnel.Linux.Loop;
+using Ztunnel.Proxy.Hbone;
+using Ztunnel.Proxy.Outbound;
+
+namespace Ztunnel.Proxy;
+
+/// <summary>What all pods share on one event loop. Loop thread only.</summary>
+internal sealed class ProxyLoop(EventLoop loop, ProxyContext context)
+{
+    public EventLoop Loop { get; } = loop;
+
+    public ProxyContext Context { get; } = context;
+
+    public DeliveryBatch Deliveries { get; } = new();
+
+    /// <summary>Open connections and recent failures of the endpoints this loop sends to.</summary>
+    public EndpointLoad Endpoints { get; } = new(loop);
+
+    public HandshakeGate Handshakes { get; } = new(loop);
+
+    /// <summary>Settings of the loop's tunnels. Both roles draw on one budget for windows beyond the initial ones.</summary>
+    public HboneHttp2 Http2 { get; } = new(context.Settings, context.Loops.Loops.Count);
+}

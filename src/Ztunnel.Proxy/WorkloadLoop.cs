@@ -1,0 +1,48 @@
+using Ztunnel.Linux.Loop;
+using Ztunnel.Mesh.State;
+using Ztunnel.Proxy.Connections;
+using Ztunnel.Proxy.Hbone;
+using Ztunnel.Proxy.Inbound;
+
+namespace Ztunnel.Proxy;
+
+/// <summary>One pod on one event loop: its tunnels and its connections. Loop thread only.</summary>
+internal sealed class WorkloadLoop
+{
+    // A policy that the workload refers to but that has not arrived leaves open connections alone for so long (design section 7).
+    private static readonly TimeSpan PolicyArrivalForOpenConnections = TimeSpan.FromSeconds(5);
+
+    private readonly LoopTimer _policyArrival;
+
+    public WorkloadLoop(ProxyLoop proxy, WorkloadContext workload)
+    {
+        Proxy = proxy;
+        Workload = workload;
+        Pool = new HbonePool(this);
+        _policyArrival = new LoopTimer(proxy.Loop, static state => ((WorkloadLoop)state!).ReauthorizeAfterGrace(), this);
+    }
+
+    public ProxyLoop Proxy { get; }
+
+    public EventLoop Loop => Proxy.Loop;
+
+    public ProxyContext Context => Proxy.Context;
+
+    public WorkloadContext Workload { get; }
+
+    public HbonePool Pool { get; }
+
+    public ConnectionTable Connections { get; } = new();
+
+    /// <summary>Tunnels that peers opened to us.</summary>
+    public HashSet<InboundTunnel> InboundTunnels { get; } = [];
+
+    /// <summary>Decides again on every open connection.</summary>
+    public void Reauthorize(MeshSnapshot mesh)
+    {
+        if (Connections.Reauthorize(mesh, unknownPoliciesCount: false) && !_policyArrival.IsArmed)
+            _policyArrival.Arm(PolicyArrivalForOpenConnections);
+    }
+
+    private void ReauthorizeAfterGrace() => Connections.Reauthorize(Context.Mesh.Current, unknownPoliciesCount: true);
+}

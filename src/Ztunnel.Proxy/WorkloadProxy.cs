@@ -1,0 +1,183 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Ztunnel.Linux;
+using Ztunnel.Linux.Loop;
+using Ztunnel.Linux.Sockets;
+using Ztunnel.Mesh.State;
+using Ztunnel.Proxy.Connections;
+using Ztunnel.Proxy.Inbound;
+using Ztunnel.Proxy.Outbound;
+using Ztunnel.Proxy.Passthrough;
+
+namespace Ztunnel.Proxy;
+
+/// <summary>
+/// The data path of one pod: its listeners on 15008, 15006 and 15001, and on every loop its tunnels and connections. Made by <see cref="ProxyFactory"/>, ended by <see cref="StopAsync"/>.
+/// </summary>
+public sealed class WorkloadProxy
+{
+    private readonly WorkloadLoop[] _homes;
+    private readonly WorkloadContext _workload;
+    private readonly List<ListenerSocket> _listeners = [];
+    private int _stopping;
+
+    internal WorkloadProxy(ProxyContext context, WorkloadLoop[] homes, WorkloadContext workload, bool preservesSource)
+    {
+        Context = context;
+        _homes = homes;
+        _workload = workload;
+        PreservesSource = preservesSource;
+    }
+
+    public LocalWorkloadKey Workload => _workload.Key;
+
+    internal ProxyContext Context { get; }
+
+    /// <summary>Whether the listeners have IP_TRANSPARENT: TPROXY works, and applications can be shown the client's address.</summary>
+    internal bool IsTransparent { get; private set; }
+
+    /// <summary>Whether applications see the client's address (data-path 1.7).</summary>
+    internal bool SpoofsSource => PreservesSource && IsTransparent;
+
+    private bool PreservesSource { get; }
+
+    /// <summary>Binds every listener, then accepts on all of them. When one cannot be bound nothing is left open.</summary>
+    /// <exception cref="LinuxException">An address is in use or may not be bound; the message names it.</exception>
+    internal void Start(ListenerSelection selection)
+    {
+        // In this order, and all before the first accept: a pod is captured completely or not at all (data-path 1.2).
+        List<(SocketHandle Handle, IAcceptHandler Handler, string Component)> bound = [];
+        try
+        {
+            if (selection.HasFlag(ListenerSelection.InboundHbone))
+                bound.Add((Bind(Ports.InboundHbone), new InboundListener(this), "inbound"));
+            if (selection.HasFlag(ListenerSelection.InboundPassthrough))
+                bound.Add((Bind(Ports.InboundPassthrough), new PassthroughListener(this), "inbound passthrough"));
+            if (selection.HasFlag(ListenerSelection.Outbound))
+                bound.Add((Bind(Ports.Outbound), new OutboundListener(this), "outbound"));
+        }
+        catch
+        {
+            foreach ((SocketHandle handle, _, _) in bound)
+                handle.Dispose();
+            throw;
+        }
+
+        IsTransparent = bound.TrueForAll(static listener => listener.Handle.IsTransparent);
+        Context.Mesh.Changed += OnMeshChanged;
+        foreach ((SocketHandle handle, IAcceptHandler handler, string component) in bound)
+        {
+            ListenerSocket listener = ListenerSocket.Start(handle, Context.Loops, handler);
+            _listeners.Add(listener);
+            ProxyLog.ListenerEstablished(Context.Logs.CreateLogger($"proxy::{component.Replace(' ', '_')}"), listener.LocalEndPoint, component, IsTransparent);
+        }
+    }
+
+    /// <summary>
+    /// Stops accepting and ends the pod's connections: gracefully, they may finish until the deadline; else at once (data-path 6.5).
+    /// </summary>
+    public async Task StopAsync(bool graceful)
+    {
+        if (Interlocked.Exchange(ref _stopping, 1) != 0)
+            return;
+
+        Context.Mesh.Changed -= OnMeshChanged;
+        await Task.WhenAll(_listeners.Select(static listener => listener.StopAccepting()));
+        if (graceful)
+            await DrainAsync();
+
+        await Task.WhenAll(_homes.Select(static home => OnLoopAsync(home, static home =>
+        {
+            foreach (InboundTunnel tunnel in home.InboundTunnels.ToArray())
+                tunnel.Shutdown(ConnectionOutcome.Drained);
+            home.Connections.AbortAll(ConnectionOutcome.Drained);
+            home.Pool.Shutdown(ConnectionOutcome.Drained);
+            return true;
+        })));
+        ProxyLog.ShutdownComplete(Context.DrainLog, $"{_workload.Key.Namespace}/{_workload.Key.Name}");
+    }
+
+    /// <summary>The open connections, for the admin port.</summary>
+    public async Task<IReadOnlyList<ConnectionEntry>> DescribeConnectionsAsync()
+    {
+        IReadOnlyList<ConnectionEntry>[] entries = await Task.WhenAll(_homes.Select(static home => OnLoopAsync(home, static home => home.Connections.Describe())));
+        return [.. entries.SelectMany(static list => list)];
+    }
+
+    internal WorkloadLoop Home(EventLoop loop) => _homes[loop.Index];
+
+    /// <summary>Where a captured connection was going. Without redirection (TPROXY, or a direct call) that is the local address.</summary>
+    internal IPEndPoint ReadOriginalDestination(LoopSocket socket, ILogger log)
+    {
+        OriginalDestinationResult original = socket.ReadOriginalDestination();
+        if (original.EndPoint is { } endPoint)
+            return endPoint;
+
+        if (!IsTransparent)
+            ProxyLog.OriginalDestinationUnreadable(log, ErrnoText.Describe(original.Error));
+        return socket.LocalEndPoint;
+    }
+
+    private SocketHandle Bind(int port) => _workload.Sockets.OpenWildcardListener(port, ListenerKind.Workload);
+
+    private async Task DrainAsync()
+    {
+        Task[] empty = await Task.WhenAll(_homes.Select(static home => OnLoopAsync(home, static home =>
+        {
+            foreach (InboundTunnel tunnel in home.InboundTunnels.ToArray())
+                tunnel.Drain();
+            return home.Connections.WhenEmpty();
+        })));
+
+        try
+        {
+            await Task.WhenAll(empty).WaitAsync(Context.Settings.TerminationDeadline, Context.Time);
+        }
+        catch (TimeoutException)
+        {
+            ProxyLog.DrainExpired(Context.DrainLog);
+        }
+    }
+
+    private void OnMeshChanged(MeshChange change)
+    {
+        if (_workload.Find(change.Snapshot) is not { } local || !change.AffectsAuthorizationOf(local))
+            return;
+
+        foreach (WorkloadLoop home in _homes)
+            home.Loop.Post(static state => ((WorkloadLoop)state!).Reauthorize(((WorkloadLoop)state).Context.Mesh.Current), home);
+    }
+
+    /// <summary>Runs <paramref name="action"/> on the loop it belongs to.</summary>
+    private static Task<T> OnLoopAsync<T>(WorkloadLoop home, Func<WorkloadLoop, T> action)
+    {
+        var completion = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        bool accepted = home.Loop.Post(static state =>
+        {
+            (WorkloadLoop home, Func<WorkloadLoop, T> action, TaskCompletionSource<T> completion) = ((WorkloadLoop, Func<WorkloadLoop, T>, TaskCompletionSource<T>))state!;
+            try
+            {
+                completion.SetResult(action(home));
+            }
+            catch (Exception exception) // goes to whoever asked
+            {
+                completion.SetException(exception);
+            }
+        }, (home, action, completion));
+        if (!accepted)
+            completion.SetCanceled();
+        return completion.Task;
+    }
+}
+
+/// <summary>Which of the ports of <see cref="Ports"/> a pod gets.</summary>
+[Flags]
+public enum ListenerSelection
+{
+    InboundHbone = 1,
+    InboundPassthrough = 2,
+    Outbound = 4,
+
+    /// <summary>A captured pod.</summary>
+    All = InboundHbone | InboundPassthrough | Outbound,
+}
