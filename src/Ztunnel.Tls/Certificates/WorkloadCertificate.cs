@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Numerics;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Ztunnel.Mesh.Identity;
 using Ztunnel.Tls.Handshake;
@@ -9,13 +10,28 @@ namespace Ztunnel.Tls.Certificates;
 
 /// <summary>
 /// One issued certificate with its key, its chain and the roots that came with it, ready for handshakes in both roles. Immutable and shared by all loops; a renewal is another object.
-/// A handshake keeps the library's context alive on its own, so that the store may simply forget an old certificate; disposing gives the native memory back at once.
+/// The library's context (25 to 30 KiB) is made at the first handshake, since a node holds certificates of many pods at rest. A handshake keeps it alive on its own, so that the store
+/// may simply forget an old certificate; disposing gives the native memory back at once.
 /// </summary>
 public sealed class WorkloadCertificate : IDisposable
 {
+    // PKCS#8; lives only in this process's memory.
+    private readonly byte[] _privateKey;
+    private readonly TlsSettings _settings;
+    private readonly Lock _making = new();
+    private TlsContext? _context;
+    private bool _disposed;
+
     private WorkloadCertificate(
-        SpiffeId identity, X509Certificate2 leaf, ImmutableArray<ReadOnlyMemory<byte>> intermediates, ImmutableArray<ReadOnlyMemory<byte>> roots, TlsContext context)
+        SpiffeId identity,
+        X509Certificate2 leaf,
+        ImmutableArray<ReadOnlyMemory<byte>> intermediates,
+        ImmutableArray<ReadOnlyMemory<byte>> roots,
+        byte[] privateKey,
+        TlsSettings settings)
     {
+        _privateKey = privateKey;
+        _settings = settings;
         Identity = identity;
         Leaf = leaf.RawData;
         Intermediates = intermediates;
@@ -24,7 +40,6 @@ public sealed class WorkloadCertificate : IDisposable
         NotAfter = leaf.NotAfter;
         SerialNumber = new BigInteger(leaf.SerialNumberBytes.Span, isUnsigned: true, isBigEndian: true).ToString(CultureInfo.InvariantCulture);
         LeafIdentity = ReadIdentity(leaf);
-        Context = context;
     }
 
     /// <summary>Whom it was asked for.</summary>
@@ -48,7 +63,21 @@ public sealed class WorkloadCertificate : IDisposable
     /// <summary>Decimal and unsigned, as dumps print it.</summary>
     public string SerialNumber { get; }
 
-    internal TlsContext Context { get; }
+    internal TlsSettings Settings => _settings;
+
+    /// <summary>The context of both roles, made when it is first asked for.</summary>
+    internal TlsContext Context
+    {
+        get
+        {
+            if (Volatile.Read(ref _context) is { } made) return made;
+            lock (_making)
+            {
+                ObjectDisposedException.ThrowIf(_disposed, this);
+                return _context ??= TlsContext.Create(Leaf.Span, Intermediates, Roots, _privateKey, _settings);
+            }
+        }
+    }
 
     /// <summary>Makes one from its parts, all DER, the key PKCS#8.</summary>
     /// <exception cref="Interop.OpenSslException">The parts are not usable or do not belong together.</exception>
@@ -61,10 +90,20 @@ public sealed class WorkloadCertificate : IDisposable
         TlsSettings settings)
     {
         using X509Certificate2 parsed = X509CertificateLoader.LoadCertificate(leaf.Span);
-        return new WorkloadCertificate(identity, parsed, intermediates, roots, TlsContext.Create(leaf.Span, intermediates, roots, privateKey, settings));
+        // Made once for its judgement: what is wrong with an answer of the authority must show now, when it can be asked again, and not at somebody's first connection.
+        TlsContext.Create(leaf.Span, intermediates, roots, privateKey, settings).Dispose();
+        return new WorkloadCertificate(identity, parsed, intermediates, roots, privateKey.ToArray(), settings);
     }
 
-    public void Dispose() => Context.Dispose();
+    public void Dispose()
+    {
+        lock (_making)
+        {
+            _disposed = true;
+            CryptographicOperations.ZeroMemory(_privateKey);
+            _context?.Dispose();
+        }
+    }
 
     /// <summary>The first SPIFFE identity among the URI names of a certificate.</summary>
     internal static SpiffeId? ReadIdentity(X509Certificate2 certificate)

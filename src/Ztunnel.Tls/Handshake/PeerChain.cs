@@ -20,13 +20,13 @@ internal static unsafe class PeerChain
         return UriNames.Read(new ReadOnlySpan<byte>(LibCrypto.ASN1_STRING_get0_data(value), LibCrypto.ASN1_STRING_length(value)));
     }
 
-    /// <summary>The path from leaf to anchor that the verification settled on.</summary>
-    internal static ImmutableArray<ReadOnlyMemory<byte>> ReadVerified(nint storeContext)
+    /// <summary>The path from leaf to anchor that the verification settled on. What is also in our own chain or bundle is not kept twice: a tunnel should cost its leaf only.</summary>
+    internal static ImmutableArray<ReadOnlyMemory<byte>> ReadVerified(nint storeContext, WorkloadCertificate own)
     {
         nint chain = LibCrypto.X509_STORE_CTX_get0_chain(storeContext);
         int count = LibCrypto.OPENSSL_sk_num(chain);
         var path = ImmutableArray.CreateBuilder<ReadOnlyMemory<byte>>(count);
-        for (int i = 0; i < count; i++) path.Add(Encode(LibCrypto.OPENSSL_sk_value(chain, i)));
+        for (int i = 0; i < count; i++) path.Add(Share(Encode(LibCrypto.OPENSSL_sk_value(chain, i)), own));
         return path.MoveToImmutable();
     }
 
@@ -45,6 +45,21 @@ internal static unsafe class PeerChain
         }
 
         return PeerVerifier.DescribeChainError(error, now, notBefore, notAfter, text);
+    }
+
+    private static ReadOnlyMemory<byte> Share(byte[] certificate, WorkloadCertificate own)
+    {
+        foreach (ReadOnlyMemory<byte> known in own.Roots)
+        {
+            if (known.Span.SequenceEqual(certificate)) return known;
+        }
+
+        foreach (ReadOnlyMemory<byte> known in own.Intermediates)
+        {
+            if (known.Span.SequenceEqual(certificate)) return known;
+        }
+
+        return certificate;
     }
 
     private static byte[] Encode(nint certificate)

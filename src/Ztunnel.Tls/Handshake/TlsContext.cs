@@ -21,15 +21,9 @@ internal sealed unsafe class TlsContext : IDisposable
     // Intermediates between leaf and root. Meshes have one or two; every further one is a signature check that a stranger can make us do.
     private const int MaxChainDepth = 8;
 
-    private TlsContext(SslContextHandle handle, TlsSettings settings)
-    {
-        Handle = handle;
-        Settings = settings;
-    }
+    private TlsContext(SslContextHandle handle) => Handle = handle;
 
     internal SslContextHandle Handle { get; }
-
-    internal TlsSettings Settings { get; }
 
     /// <exception cref="OpenSslException">The certificate, the key or a root is not usable, or the two do not belong together.</exception>
     internal static TlsContext Create(
@@ -46,7 +40,7 @@ internal sealed unsafe class TlsContext : IDisposable
             SetCredentials(handle, leaf, intermediates, privateKey);
             SetTrust(handle, roots);
             HandshakeCallbacks.Install(handle);
-            return new TlsContext(handle, settings);
+            return new TlsContext(handle);
         }
         catch
         {

@@ -146,7 +146,7 @@ public sealed unsafe class TlsHandshake : IDisposable
     /// <summary>Called back by the library when the peer's certificates are there. False refuses them, with the alert that the error left in the store context stands for.</summary>
     internal bool VerifyChain(nint storeContext)
     {
-        DateTimeOffset now = _own.Context.Settings.Time.GetUtcNow();
+        DateTimeOffset now = _own.Settings.Time.GetUtcNow();
         LibCrypto.X509_VERIFY_PARAM_set_time(LibCrypto.X509_STORE_CTX_get0_param(storeContext), (nint)now.ToUnixTimeSeconds());
         if (LibCrypto.X509_verify_cert(storeContext) <= 0)
         {
@@ -154,7 +154,7 @@ public sealed unsafe class TlsHandshake : IDisposable
             return false;
         }
 
-        var peer = new PeerIdentity(PeerChain.ReadUriNames(storeContext), PeerChain.ReadVerified(storeContext));
+        var peer = new PeerIdentity(PeerChain.ReadUriNames(storeContext), PeerChain.ReadVerified(storeContext, _own));
         TlsFailure? failure = _role == TlsRole.Server ? PeerVerifier.JudgeClient(_own.LeafIdentity, peer) : PeerVerifier.JudgeServer(_expected, peer);
         if (failure is not null)
         {
@@ -171,7 +171,7 @@ public sealed unsafe class TlsHandshake : IDisposable
     internal void TakeSecret(ReadOnlySpan<byte> line)
     {
         _secrets.Read(line);
-        _own.Context.Settings.KeyLog?.Invoke(Encoding.ASCII.GetString(line));
+        _own.Settings.KeyLog?.Invoke(Encoding.ASCII.GetString(line));
     }
 
     /// <summary>Keeps what a callback found: it says more than the error that the library makes of it. The first cause wins.</summary>

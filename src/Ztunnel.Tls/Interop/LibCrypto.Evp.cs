@@ -18,6 +18,9 @@ internal static unsafe partial class LibCrypto
     internal static partial void EVP_CIPHER_CTX_free(nint context);
 
     [LibraryImport(Library)]
+    internal static partial int EVP_CIPHER_CTX_reset(nint context);
+
+    [LibraryImport(Library)]
     internal static partial int EVP_CipherInit_ex2(nint context, nint cipher, byte* key, byte* iv, int encrypt, nint parameters);
 
     [LibraryImport(Library)]

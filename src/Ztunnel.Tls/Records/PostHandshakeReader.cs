@@ -17,8 +17,11 @@ internal enum PostHandshakeAction
     /// <summary>A message that may not come now: unexpected_message.</summary>
     Unexpected,
 
-    /// <summary>A message that contradicts itself: decode_error or illegal_parameter.</summary>
+    /// <summary>A message whose length cannot be: decode_error.</summary>
     Malformed,
+
+    /// <summary>A value that does not exist: illegal_parameter.</summary>
+    IllegalValue,
 }
 
 /// <summary>
@@ -89,7 +92,7 @@ internal struct PostHandshakeReader(TlsRole role)
         {
             0 => PostHandshakeAction.UpdateReadKeys,
             1 => PostHandshakeAction.UpdateBothKeys,
-            _ => PostHandshakeAction.Malformed,
+            _ => PostHandshakeAction.IllegalValue,
         };
     }
 

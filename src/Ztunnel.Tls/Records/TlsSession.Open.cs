@@ -106,6 +106,8 @@ public sealed unsafe partial class TlsSession
                 break;
             case PostHandshakeAction.Unexpected:
                 return Fail(TlsAlert.UnexpectedMessage, "handshake message that may not come after the handshake");
+            case PostHandshakeAction.IllegalValue:
+                return Fail(TlsAlert.IllegalParameter, "KeyUpdate that is neither requested nor not requested");
             default:
                 return Fail(TlsAlert.DecodeError, "malformed handshake message");
         }
