@@ -67,10 +67,10 @@ public sealed class TestAuthority
     public string RootPem => Root.ExportCertificatePem();
 
     /// <summary>A self-signed root with a P-256 key.</summary>
-    public static TestAuthority Create(string subject = "O=cluster.local")
+    public static TestAuthority Create(string subject = "O=cluster.local", DateTimeOffset? notBefore = null, DateTimeOffset? notAfter = null)
     {
         CertificateRequest request = AuthorityRequest(subject, ECDsa.Create(ECCurve.NamedCurves.nistP256));
-        return new TestAuthority(request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-10), DateTimeOffset.UtcNow.AddYears(10)), issuer: null);
+        return new TestAuthority(request.CreateSelfSigned(notBefore ?? DateTimeOffset.UtcNow.AddDays(-10), notAfter ?? DateTimeOffset.UtcNow.AddYears(10)), issuer: null);
     }
 
     /// <summary>A self-signed root with an RSA key, as istiod's own is.</summary>

@@ -1,4 +1,3 @@
-using System.Security.Cryptography.X509Certificates;
 using Ztunnel.Mesh.Identity;
 using Ztunnel.Testing;
 using Ztunnel.Tls.Certificates;
@@ -12,12 +11,10 @@ internal static class TestMesh
     internal static readonly SpiffeId Bob = SpiffeId.Parse("spiffe://cluster.local/ns/default/sa/bob");
 
     internal static readonly TestAuthority Authority = TestAuthority.Create();
+    /// <summary>Valid at whatever time a manual clock shows.</summary>
+    internal static readonly TestAuthority LongLived = TestAuthority.Create("O=long lived", new DateTimeOffset(2020, 1, 1, 0, 0, 0, TimeSpan.Zero), new DateTimeOffset(2049, 1, 1, 0, 0, 0, TimeSpan.Zero));
     internal static readonly IssuedCertificate AliceIssued = Authority.Issue(Alice.ToString());
     internal static readonly IssuedCertificate BobIssued = Authority.Issue(Bob.ToString());
     internal static readonly WorkloadCertificate AliceCertificate = AliceIssued.ToWorkload(Alice);
     internal static readonly WorkloadCertificate BobCertificate = BobIssued.ToWorkload(Bob);
-
-    /// <summary>A certificate of another kind that trusts the mesh's root.</summary>
-    internal static WorkloadCertificate Trusting(this IssuedCertificate issued, SpiffeId identity, params X509Certificate2[] roots) =>
-        issued.ToWorkload(identity, null, roots.Length > 0 ? roots : [Authority.Root]);
 }
