@@ -11,7 +11,7 @@ namespace Ztunnel.Tls.Handshake;
 internal static unsafe class HandshakeCallbacks
 {
     [ThreadStatic]
-    private static TlsHandshake? _current;
+    private static TlsHandshake? Current;
 
     internal static void Install(SslContextHandle context)
     {
@@ -23,15 +23,15 @@ internal static unsafe class HandshakeCallbacks
     /// <summary>Runs the handshake as far as its input goes.</summary>
     internal static int Run(TlsHandshake handshake, SslHandle ssl)
     {
-        TlsHandshake? outer = _current;
-        _current = handshake;
+        TlsHandshake? outer = Current;
+        Current = handshake;
         try
         {
             return LibSsl.SSL_do_handshake(ssl);
         }
         finally
         {
-            _current = outer;
+            Current = outer;
         }
     }
 
@@ -40,11 +40,11 @@ internal static unsafe class HandshakeCallbacks
     {
         try
         {
-            return _current!.VerifyChain(storeContext) ? 1 : 0;
+            return Current!.VerifyChain(storeContext) ? 1 : 0;
         }
         catch (Exception unexpected)
         {
-            _current?.NoteFailure(new TlsFailure(TlsFailureReason.Internal, $"certificate verification: {unexpected.Message}"));
+            Current?.NoteFailure(new TlsFailure(TlsFailureReason.Internal, $"certificate verification: {unexpected.Message}"));
             LibCrypto.X509_STORE_CTX_set_error(storeContext, LibCrypto.X509_V_ERR_UNSPECIFIED);
             return 0;
         }
@@ -73,11 +73,11 @@ internal static unsafe class HandshakeCallbacks
     {
         try
         {
-            _current!.TakeSecret(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(line));
+            Current!.TakeSecret(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(line));
         }
         catch (Exception unexpected)
         {
-            _current?.NoteFailure(new TlsFailure(TlsFailureReason.Internal, $"traffic secrets: {unexpected.Message}"));
+            Current?.NoteFailure(new TlsFailure(TlsFailureReason.Internal, $"traffic secrets: {unexpected.Message}"));
         }
     }
 }

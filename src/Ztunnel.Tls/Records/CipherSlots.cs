@@ -12,13 +12,13 @@ internal sealed class CipherSlots
     internal const int MaxSlots = 512;
 
     [ThreadStatic]
-    private static CipherSlots? _ofThisThread;
+    private static CipherSlots? OfThread;
 
     private readonly List<CipherSlot> _slots = [];
     private readonly Stack<CipherSlot> _free = [];
     private int _nextVictim;
 
-    internal static CipherSlots OfThisThread => _ofThisThread ??= new CipherSlots();
+    internal static CipherSlots OfThisThread => OfThread ??= new CipherSlots();
 
     /// <summary>How many are made so far.</summary>
     internal int Count => _slots.Count;
