@@ -12,10 +12,12 @@ export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SKIP_FIRST_TIME_EXPE
 # Absolute: test processes run in folders of their own.
 ZTUNNEL_BINARY=$PWD/artifacts/native/ztunnel
 export ZTUNNEL_BINARY
+# shellcheck source=../deploy/local/packages.sh
+. deploy/local/packages.sh
 
 passed=0 failed=0 skipped=0
 
-# Package and the program it brings ("-": ask dpkg). Present programs are not installed again, wherever they came from.
+# Package and the program it brings.
 needed_packages() {
   cat <<'PACKAGES'
 clang               clang
@@ -43,38 +45,6 @@ PACKAGES
 exec 3>&1
 # Also from inside a step, whose own output goes to its log.
 say() { printf '== %s\n' "$*" >&3; }
-
-as_root() {
-  if [ "$(id -u)" -eq 0 ]; then
-    "$@"
-  elif command -v sudo >/dev/null; then
-    sudo -n -E "$@"
-  else
-    echo "run.sh: not root and no sudo: cannot run $*" >&2
-    return 1
-  fi
-}
-
-is_installed() {
-  local package=$1 program=$2
-  if [ "$program" = - ]; then
-    # Debian 13 and Ubuntu 24.04 renamed some libraries (libssl3t64): the old name is then only provided.
-    dpkg-query -W -f '${Status}\n' "$package" "${package}t64" 2>/dev/null | grep -q '^install ok installed'
-  else
-    command -v "$program" >/dev/null || [ -x "/usr/sbin/$program" ]
-  fi
-}
-
-install_packages() {
-  local package program missing=()
-  while read -r package program; do
-    is_installed "$package" "$program" || missing+=("$package")
-  done < <(needed_packages)
-  [ "${#missing[@]}" -gt 0 ] || return 0
-  say "installing ${missing[*]}"
-  as_root apt-get update -qq >"$LOGS/apt.log" 2>&1 || true
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >>"$LOGS/apt.log" 2>&1
-}
 
 # step NAME COMMAND...: quiet while it works; a failure shows the end of its log and counts as one failed check.
 step() {
@@ -147,7 +117,8 @@ run_project() {
 }
 
 run_everything() {
-  step "packages" install_packages || true
+  say "packages"
+  needed_packages | install_missing "$LOGS/apt.log" || failed=$((failed + 1))
   if command -v shellcheck >/dev/null; then
     step "shell scripts" check_scripts || true
   fi
