@@ -1,1 +1,1 @@
-return 0;
+return await Ztunnel.Commands.CommandLine.RunAsync(args);

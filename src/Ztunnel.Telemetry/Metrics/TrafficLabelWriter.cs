@@ -9,9 +9,8 @@ internal sealed class TrafficLabelWriter
 
     public TrafficLabelWriter(ImmutableHashSet<string> dropped)
     {
-        // Without these two, series that mean opposite things would be added up.
-        if (dropped.Contains("reporter") || dropped.Contains("response_flags"))
-            throw new ArgumentException("the labels reporter and response_flags cannot be dropped", nameof(dropped));
+        if (dropped.FirstOrDefault(static name => !TrafficLabelNames.CanBeDropped(name)) is { } refused)
+            throw new ArgumentException($"the label {refused} cannot be dropped", nameof(dropped));
         _dropped = dropped;
     }
 

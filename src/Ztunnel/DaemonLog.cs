@@ -1,0 +1,59 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+
+namespace Ztunnel;
+
+/// <summary>Lines of the process itself: ids 1 to 99. Arguments that a message does not mention are its fields.</summary>
+internal static partial class DaemonLog
+{
+    [LoggerMessage(1, LogLevel.Information, "version: {Build}")]
+    public static partial void Version(ILogger logger, BuildInfo build);
+
+    [LoggerMessage(17, LogLevel.Information, "running with config: {Config}")]
+    public static partial void Configuration(ILogger logger, string config);
+
+    [LoggerMessage(2, LogLevel.Information, "set file descriptor limits from {Old} to {New}")]
+    public static partial void DescriptorLimitRaised(ILogger logger, ulong old, ulong @new);
+
+    [LoggerMessage(3, LogLevel.Warning, "failed to set file descriptor limits: {Reason}")]
+    public static partial void DescriptorLimitFailed(ILogger logger, string reason);
+
+    [LoggerMessage(4, LogLevel.Information, "listener established")]
+    public static partial void ListenerEstablished(ILogger logger, IPEndPoint address, string component);
+
+    [LoggerMessage(5, LogLevel.Information, "listener drained")]
+    public static partial void ListenerDrained(ILogger logger, IPEndPoint address, string component);
+
+    [LoggerMessage(6, LogLevel.Information, "Task '{Task}' complete ({Elapsed}), still awaiting {Left} tasks")]
+    public static partial void TaskComplete(ILogger logger, string task, string elapsed, int left);
+
+    [LoggerMessage(7, LogLevel.Information, "Task '{Task}' complete ({Elapsed}), marking server ready")]
+    public static partial void LastTaskComplete(ILogger logger, string task, string elapsed);
+
+    [LoggerMessage(8, LogLevel.Information, "received signal {Signal}, starting shutdown")]
+    public static partial void SignalReceived(ILogger logger, string signal);
+
+    [LoggerMessage(9, LogLevel.Information, "shutdown requested on the admin port, starting shutdown")]
+    public static partial void ShutdownRequested(ILogger logger);
+
+    [LoggerMessage(10, LogLevel.Warning, "received signal {Signal} again, exiting now")]
+    public static partial void SecondSignal(ILogger logger, string signal);
+
+    [LoggerMessage(11, LogLevel.Warning, "shutdown did not finish within {Limit}, exiting now")]
+    public static partial void ShutdownOverdue(ILogger logger, string limit);
+
+    [LoggerMessage(12, LogLevel.Information, "new log filter is {Filter}")]
+    public static partial void FilterChanged(ILogger logger, string filter);
+
+    [LoggerMessage(13, LogLevel.Information, "{Part} enabled")]
+    public static partial void PartEnabled(ILogger logger, string part);
+
+    [LoggerMessage(14, LogLevel.Warning, "TLS12_ENABLED is ignored: connections between workloads use TLS 1.3 only")]
+    public static partial void Tls12Ignored(ILogger logger);
+
+    [LoggerMessage(15, LogLevel.Error, "request {Path} on the {Component} port failed")]
+    public static partial void RequestFailed(ILogger logger, string path, string component, Exception exception);
+
+    [LoggerMessage(16, LogLevel.Critical, "{What} failed, exiting")]
+    public static partial void Fatal(ILogger logger, string what, Exception exception);
+}
