@@ -32,7 +32,8 @@ public static class CommandLine
     private static RootCommand Build(string[] arguments)
     {
         var root = new RootCommand("L4 node proxy of Istio's ambient mesh");
-        root.Options.Clear();
+        // `version` is a command here; the library's option of that name would tell the assembly's version only.
+        root.Options.Remove(root.Options.OfType<VersionOption>().Single());
         root.Subcommands.Add(Ignoring(new Command("proxy", "Start the ztunnel proxy"), (_, _) => ProxyCommand.RunAsync(arguments)));
         root.Subcommands.Add(Ignoring(new Command("version", "Print the version of ztunnel"), static (_, _) =>
         {
