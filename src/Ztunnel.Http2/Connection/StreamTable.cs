@@ -68,9 +68,7 @@ internal sealed class StreamTable
         }
         _slots[hole] = null;
         Count--;
-        if (Count == 0)
-            _slots = [];
-        else if (_slots.Length > FirstSlots * 4 && Count * 8 < _slots.Length)
+        if (_slots.Length > FirstSlots && Count * 8 <= _slots.Length)
             Resize(_slots.Length / 2);
         return true;
     }
