@@ -49,6 +49,8 @@ internal static class Meshes
 
     public static ServiceMembership Of(Service service, params (ushort, ushort)[] ports) => new(service.Key, PortMap.Create(ports));
 
+    public static PortMap Ports(params (ushort, ushort)[] ports) => PortMap.Create(ports);
+
     public static IpAddresses Ips(params string[] ips) => IpAddresses.Create([.. ips.Select(IPAddress.Parse)]);
 
     public static IPEndPoint At(string endPoint) => IPEndPoint.Parse(endPoint);
