@@ -4,7 +4,8 @@ namespace Ztunnel.Linux.Buffers;
 
 /// <summary>
 /// A loop's own large buffer. Pages are touched by the first real read only, and given back once an interval passed without use:
-/// touching 288 KiB again costs some tens of microseconds, once after a pause of seconds, and an idle loop keeps half a MiB less.
+/// an idle loop then keeps half a MiB less. Touching again costs 2 µs a page (measured on a virtual machine; 160 µs for all 288 KiB), once after a pause of seconds,
+/// and a small message touches one page.
 /// </summary>
 internal sealed unsafe class ScratchBuffer : IDisposable
 {

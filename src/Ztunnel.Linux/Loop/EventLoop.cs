@@ -99,6 +99,11 @@ public sealed class EventLoop : IDisposable
 
     public void Dispose()
     {
+        if (IsCurrent)
+        {
+            throw new InvalidOperationException($"loop {Index} cannot dispose of itself while it runs");
+        }
+
         if (_thread.IsAlive)
         {
             Stop();

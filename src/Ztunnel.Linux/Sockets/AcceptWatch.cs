@@ -95,7 +95,9 @@ internal sealed class AcceptWatch : LoopWatch, ILoopItem
 
     internal override void Abandon() => Leave();
 
-    private static bool IsShortage(Errno error) => error is Errno.EMFILE or Errno.ENFILE or Errno.ENOBUFS or Errno.ENOMEM;
+    // A connection that died in the queue, or that the firewall forbids: accept(2). Everything else (no descriptors, no memory) would only come again at once.
+    private static bool IsOfOneConnection(Errno error) => error is Errno.ECONNABORTED or Errno.EPERM or Errno.EPROTO or Errno.ENOPROTOOPT or Errno.ENETDOWN or Errno.ENETUNREACH
+        or Errno.EHOSTDOWN or Errno.EHOSTUNREACH or Errno.ENONET or Errno.ETIMEDOUT or Errno.ECONNRESET;
 
     private void AcceptBatch()
     {
@@ -162,8 +164,7 @@ internal sealed class AcceptWatch : LoopWatch, ILoopItem
             return AcceptOutcome.Empty;
         }
 
-        // Everything else that accept(2) lists is the error of one connection that died in the queue (ECONNABORTED and the network's errors).
-        if (!IsShortage(result.Error) && result.Error is not (Errno.EBADF or Errno.EINVAL or Errno.ENOTSOCK))
+        if (IsOfOneConnection(result.Error))
         {
             return AcceptOutcome.Skipped;
         }

@@ -228,6 +228,11 @@ public abstract class PollableSocket : LoopWatch, ILoopItem, IDisposable
             return IoResult.Moved((int)result.Value);
         }
 
+        if (wanted == 0)
+        {
+            throw new InvalidOperationException("a read into nothing looks like the end of the stream");
+        }
+
         Set(Flags.Readable, false);
         if (!result.Failed)
         {
