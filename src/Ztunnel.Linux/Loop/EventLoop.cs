@@ -17,9 +17,6 @@ public sealed class EventLoop : IDisposable
     // Calls that run when the loop ends may post more; so many rounds of them are served.
     private const int FinalRounds = 64;
 
-    // How long memory stays unused before it goes back: longer than the pauses of a busy connection, short enough that a burst is forgotten.
-    private static readonly TimeSpan TrimInterval = TimeSpan.FromSeconds(5);
-
     [ThreadStatic]
     private static EventLoop? CurrentOfThread;
 
@@ -28,14 +25,11 @@ public sealed class EventLoop : IDisposable
     private readonly WatchTable _watches = new();
     private readonly LoopItemQueue _ready = new();
     private readonly LoopItemQueue _flush = new();
-    private readonly ScratchBuffer _receiveScratch = new();
-    private readonly ScratchBuffer _sendScratch = new();
-    private readonly LoopTimer _trimTimer;
+    private readonly LoopMemory _memory;
     private readonly Action<Exception> _onUnhandledException;
 
     // Shared with posting threads.
-    private readonly PostQueue _posts = new();
-    private int _wakePending;
+    private readonly PostQueue _posts;
     private volatile bool _stopRequested;
 
     /// <param name="index">Its place in the group.</param>
@@ -48,7 +42,8 @@ public sealed class EventLoop : IDisposable
         _onUnhandledException = onUnhandledException ?? (static exception => Environment.FailFast("a handler on an event loop failed", exception));
         Timers = new TimerWheel(NowMilliseconds, FireTimer);
         Operations = new SocketOperationPool(this);
-        _trimTimer = new LoopTimer(this, static loop => ((EventLoop)loop!).TrimMemory(), this);
+        _memory = new LoopMemory(this);
+        _posts = new PostQueue(_poller);
         _thread = new Thread(Run) { Name = threadName, IsBackground = true };
     }
 
@@ -59,13 +54,13 @@ public sealed class EventLoop : IDisposable
 
     public bool IsCurrent => CurrentOfThread == this;
 
-    public BufferPool Buffers { get; } = new();
+    public BufferPool Buffers => _memory.Buffers;
 
     /// <summary>288 KiB to receive into, valid until the handler returns or awaits.</summary>
-    public NativeBuffer ReceiveScratch => _receiveScratch.Use();
+    public NativeBuffer ReceiveScratch => _memory.ReceiveScratch;
 
     /// <summary>288 KiB to build output in, valid until the handler returns or awaits.</summary>
-    public NativeBuffer SendScratch => _sendScratch.Use();
+    public NativeBuffer SendScratch => _memory.SendScratch;
 
     /// <summary>Monotonic; read once in each turn, when the wait has ended.</summary>
     public long NowMilliseconds { get; private set; }
@@ -111,9 +106,7 @@ public sealed class EventLoop : IDisposable
 
         _posts.Close();
         _poller.Dispose();
-        _receiveScratch.Dispose();
-        _sendScratch.Dispose();
-        Buffers.Dispose();
+        _memory.Dispose();
     }
 
     /// <summary>Runs a call on this loop, after all posted before it. From any thread. False if the loop has ended, and the call will never run.</summary>
@@ -173,18 +166,7 @@ public sealed class EventLoop : IDisposable
     private bool AddPost(PostedCall call)
     {
         ArgumentNullException.ThrowIfNull(call.Callback);
-        if (!_posts.TryAdd(call))
-        {
-            return false;
-        }
-
-        // The loop itself looks into the queue before it waits. Of other threads only the first one since the last look has to wake it.
-        if (!IsCurrent && Interlocked.Exchange(ref _wakePending, 1) == 0)
-        {
-            _poller.Wake();
-        }
-
-        return true;
+        return _posts.TryAdd(call, IsCurrent);
     }
 
     private void Run()
@@ -216,7 +198,7 @@ public sealed class EventLoop : IDisposable
             RunItems(_flush, _flush.Count);
         }
 
-        ScheduleTrim();
+        _memory.ScheduleTrim();
         long ended = Stopwatch.GetTimestamp();
         Metrics.TurnEnded(ended);
         return ended;
@@ -275,13 +257,6 @@ public sealed class EventLoop : IDisposable
 
     private void RunPosts()
     {
-        if (!_posts.HasCalls)
-        {
-            return;
-        }
-
-        // Cleared first: a call added from here on wakes the loop again.
-        Interlocked.Exchange(ref _wakePending, 0);
         List<PostedCall> calls = _posts.TakeAll();
         Metrics.Posts += calls.Count;
         foreach (PostedCall call in calls)
@@ -313,21 +288,6 @@ public sealed class EventLoop : IDisposable
                 ReportUnhandled(exception);
             }
         }
-    }
-
-    private void ScheduleTrim()
-    {
-        if (!_trimTimer.IsArmed && (Buffers.NeedsTrim || _receiveScratch.IsTouched || _sendScratch.IsTouched))
-        {
-            _trimTimer.Arm(TrimInterval);
-        }
-    }
-
-    private void TrimMemory()
-    {
-        Buffers.Trim();
-        _receiveScratch.Trim();
-        _sendScratch.Trim();
     }
 
     private void AbandonEverything()

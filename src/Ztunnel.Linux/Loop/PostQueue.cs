@@ -21,7 +21,7 @@ internal readonly record struct PostedCall(Delegate Callback, object? State)
 /// There is no limit here, since a call that was refused would be an await that never returns: posters are bounded instead
 /// (one completion for each operation in flight, one change notice for each pod), and the deepest queue seen is a metric.
 /// </summary>
-internal sealed class PostQueue
+internal sealed class PostQueue(EpollPoller poller)
 {
 #if DEBUG
     private const int FirstCapacity = 2; // so that growing happens in tests
@@ -38,12 +38,15 @@ internal sealed class PostQueue
     private bool _isClosed;                                  // under _lock
     private volatile bool _hasCalls;
 
+    // 1 from before a wake-up is sent until the loop has seen it. Only who turns it from 0 to 1 pays for the system call.
+    private int _wakePending;
+
     public bool HasCalls => _hasCalls;
 
     public int DeepestCount { get; private set; }
 
-    /// <summary>False once the loop has ended: the call will never run.</summary>
-    public bool TryAdd(PostedCall call)
+    /// <summary>False once the loop has ended: the call will never run. The loop itself looks here before it waits, and needs no wake-up.</summary>
+    public bool TryAdd(PostedCall call, bool isLoopThread)
     {
         lock (_lock)
         {
@@ -55,19 +58,36 @@ internal sealed class PostQueue
             _incoming.Add(call);
             DeepestCount = Math.Max(DeepestCount, _incoming.Count);
             _hasCalls = true;
-            return true;
         }
+
+        if (!isLoopThread && Interlocked.Exchange(ref _wakePending, 1) == 0)
+        {
+            poller.Wake();
+        }
+
+        return true;
     }
 
-    /// <summary>Everything added so far; valid until the next call.</summary>
+    /// <summary>Everything added so far; valid until the next call, which is at least one each turn.</summary>
     public List<PostedCall> TakeAll()
     {
+        // Before looking, and even if nothing is there: a wake-up may arrive a turn after its call was taken. Were its mark left standing, no later poster would wake the loop.
+        if (Volatile.Read(ref _wakePending) != 0)
+        {
+            Interlocked.Exchange(ref _wakePending, 0);
+        }
+
         if (_taken.Capacity > KeptCapacity)
         {
             _taken = new List<PostedCall>(FirstCapacity);
         }
 
         _taken.Clear();
+        if (!_hasCalls)
+        {
+            return _taken;
+        }
+
         lock (_lock)
         {
             (_incoming, _taken) = (_taken, _incoming);

@@ -34,6 +34,22 @@ public class EventLoopTests
         Assert.All(seen, list => Assert.Equal(Enumerable.Range(0, PerThread), list));
     }
 
+    /// <summary>Found a wake-up that was lost when it arrived a turn after its call had been taken: the mark of a pending wake-up stayed set for good.</summary>
+    [Fact]
+    public async Task Post_ToAndFroBetweenSleepingLoops_EveryWakeUpArrives()
+    {
+        const int Rounds = 20_000;
+        using var fixture = new LoopFixture(loops: 3);
+        var done = new CountdownEvent(3);
+        foreach (EventLoop loop in fixture.Loops.Loops)
+        {
+            var token = new Token(fixture.Loops, Rounds, done);
+            loop.Post(token.Pass, null);
+        }
+
+        Assert.True(await Task.Run(() => done.Wait(LoopFixture.Limit)));
+    }
+
     [Fact]
     public async Task Await_OfForeignTask_ComesBackToTheLoop()
     {
@@ -237,5 +253,23 @@ public class EventLoopTests
         public bool IsQueued { get; set; }
 
         public void Run() => run();
+    }
+
+    /// <summary>Wanders from loop to loop.</summary>
+    private sealed class Token(LoopGroup loops, int rounds, CountdownEvent done)
+    {
+        private int _round;
+
+        public void Pass(object? state)
+        {
+            if (++_round == rounds)
+            {
+                done.Signal();
+            }
+            else
+            {
+                loops.Next().Post(Pass, null);
+            }
+        }
     }
 }
