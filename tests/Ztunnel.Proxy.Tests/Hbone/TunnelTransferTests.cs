@@ -1,0 +1,167 @@
+using System.Net.Sockets;
+using Ztunnel.Http2;
+using Ztunnel.Proxy.Connections;
+using Ztunnel.Proxy.Tests.Support;
+
+namespace Ztunnel.Proxy.Tests.Hbone;
+
+/// <summary>Bytes, ends and resets through a whole tunnel.</summary>
+public sealed class TunnelTransferTests
+{
+    [Theory]
+    [InlineData(1)]
+    [InlineData(16_374)]
+    [InlineData(16_375)]
+    [InlineData(16_376)]
+    [InlineData(1_000_000)]
+    [InlineData(32 * 1024 * 1024)]
+    public async Task Transfer_BothDirectionsAtOnce_IsIdentical(int bytes)
+    {
+        using TunnelPair pair = await TunnelPair.ConnectAsync();
+        using StreamPair stream = await pair.OpenStreamAsync();
+
+        Task<byte[]> atServer = Applications.ReceiveHashAsync(stream.Server);
+        Task<byte[]> atClient = Applications.ReceiveHashAsync(stream.Client);
+        Task<byte[]> up = Applications.SendRandomAsync(stream.Client, bytes, seed: 1);
+        Task<byte[]> down = Applications.SendRandomAsync(stream.Server, bytes, seed: 2);
+
+        Assert.Equal(await up, await atServer);
+        Assert.Equal(await down, await atClient);
+        Assert.True((await stream.ClientSide.Ended.Task.WaitAsync(TunnelPair.Limit)).IsSuccess);
+        Assert.True((await stream.ServerSide.Ended.Task.WaitAsync(TunnelPair.Limit)).IsSuccess);
+        Assert.Equal(bytes, stream.ClientSide.ToTunnel);
+        Assert.Equal(bytes, stream.ServerSide.ToApplication);
+    }
+
+    [Fact]
+    public async Task Streams_ManyAtOnce_DoNotMix()
+    {
+        const int Streams = 50;
+        using TunnelPair pair = await TunnelPair.ConnectAsync();
+        var streams = new List<StreamPair>();
+        for (int index = 0; index < Streams; index++)
+            streams.Add(await pair.OpenStreamAsync());
+
+        await Task.WhenAll(streams.Select(async (stream, index) =>
+        {
+            Task<byte[]> received = Applications.ReceiveHashAsync(stream.Server);
+            Assert.Equal(await Applications.SendRandomAsync(stream.Client, 200_000 + index, seed: index), await received);
+            stream.Dispose();
+        }));
+    }
+
+    [Fact]
+    public async Task HalfClose_OfTheClient_LeavesTheAnswerOpen()
+    {
+        using TunnelPair pair = await TunnelPair.ConnectAsync();
+        using StreamPair stream = await pair.OpenStreamAsync();
+
+        await stream.Client.SendAsync("question"u8.ToArray());
+        stream.Client.Shutdown(SocketShutdown.Send);
+        Assert.Equal("question"u8.ToArray(), await Applications.ReceiveAllAsync(stream.Server));
+
+        await stream.Server.SendAsync("answer"u8.ToArray());
+        stream.Server.Shutdown(SocketShutdown.Send);
+        Assert.Equal("answer"u8.ToArray(), await Applications.ReceiveAllAsync(stream.Client));
+        Assert.Equal(EndReason.Completed, (await stream.ClientSide.Ended.Task.WaitAsync(TunnelPair.Limit)).Reason);
+    }
+
+    [Fact]
+    public async Task Reset_OfTheClient_ReachesTheServerAsReset()
+    {
+        using TunnelPair pair = await TunnelPair.ConnectAsync();
+        using StreamPair stream = await pair.OpenStreamAsync();
+        await stream.Client.SendAsync("x"u8.ToArray());
+        await Applications.ReceiveExactlyAsync(stream.Server, 1);
+
+        stream.Client.LingerState = new LingerOption(enable: true, seconds: 0);
+        stream.Client.Dispose();
+
+        SocketException reset = await Assert.ThrowsAsync<SocketException>(() => Applications.ReceiveExactlyAsync(stream.Server, 1));
+        Assert.Equal(SocketError.ConnectionReset, reset.SocketErrorCode);
+        Assert.Equal(EndReason.SourceReset, (await stream.ClientSide.Ended.Task.WaitAsync(TunnelPair.Limit)).Reason);
+        Assert.Equal(EndReason.StreamReset, (await stream.ServerSide.Ended.Task.WaitAsync(TunnelPair.Limit)).Reason);
+    }
+
+    [Fact]
+    public async Task Reset_OfTheServer_ReachesTheClientAsReset()
+    {
+        using TunnelPair pair = await TunnelPair.ConnectAsync();
+        using StreamPair stream = await pair.OpenStreamAsync();
+
+        stream.Server.LingerState = new LingerOption(enable: true, seconds: 0);
+        stream.Server.Dispose();
+
+        await Assert.ThrowsAsync<SocketException>(() => Applications.ReceiveExactlyAsync(stream.Client, 1));
+        Assert.Equal(EndReason.DestinationReset, (await stream.ServerSide.Ended.Task.WaitAsync(TunnelPair.Limit)).Reason);
+    }
+
+    [Fact]
+    public async Task SlowReader_StopsItsSenderOnly()
+    {
+        using TunnelPair pair = await TunnelPair.ConnectAsync();
+        using StreamPair stuck = await pair.OpenStreamAsync();
+        using StreamPair lively = await pair.OpenStreamAsync();
+
+        // Nobody reads: the sender must stop when windows and socket buffers are full, long before all of it left.
+        const int Bytes = 256 * 1024 * 1024;
+        stuck.Client.Blocking = false;
+        long accepted = await Applications.SendUntilBlockedAsync(stuck.Client, Bytes, pair);
+        Assert.True(accepted < Bytes / 4, $"{accepted} bytes were taken for a receiver that reads nothing");
+
+        Task<byte[]> received = Applications.ReceiveHashAsync(lively.Server);
+        Assert.Equal(await Applications.SendRandomAsync(lively.Client, 8_000_000, seed: 3), await received);
+    }
+
+    [Fact]
+    public async Task TunnelLost_EndsItsStreamsWithReset()
+    {
+        using TunnelPair pair = await TunnelPair.ConnectAsync();
+        using StreamPair stream = await pair.OpenStreamAsync();
+
+        await pair.OnLoopAsync(() =>
+        {
+            pair.ServerTunnel.Socket.CloseWithReset();
+            return true;
+        });
+
+        await Assert.ThrowsAsync<SocketException>(() => Applications.ReceiveExactlyAsync(stream.Client, 1));
+        ConnectionOutcome outcome = await stream.ClientSide.Ended.Task.WaitAsync(TunnelPair.Limit);
+        Assert.Equal(EndReason.TunnelLost, outcome.Reason);
+    }
+
+    [Fact]
+    public async Task Shutdown_TellsThePeerBeforeItDrops()
+    {
+        using TunnelPair pair = await TunnelPair.ConnectAsync();
+        using StreamPair stream = await pair.OpenStreamAsync();
+
+        await pair.OnLoopAsync(() =>
+        {
+            pair.ServerTunnel.Shutdown(Http2ErrorCode.NoError, ConnectionOutcome.Drained);
+            return true;
+        });
+
+        ConnectionOutcome client = await stream.ClientSide.Ended.Task.WaitAsync(TunnelPair.Limit);
+        Assert.Equal(EndReason.StreamReset, client.Reason);
+        Assert.Equal(EndReason.Drained, (await stream.ServerSide.Ended.Task.WaitAsync(TunnelPair.Limit)).Reason);
+    }
+
+    /// <summary>The relay allocates per connection, never per byte or frame (design: "allocate nothing per byte or frame").</summary>
+    [Fact]
+    public async Task Relay_AfterWarmUp_AllocatesNothing()
+    {
+        using TunnelPair pair = await TunnelPair.ConnectAsync();
+        using StreamPair stream = await pair.OpenStreamAsync();
+        await Applications.EchoAsync(stream, rounds: 200, bytes: 64);
+        await Applications.EchoAsync(stream, rounds: 20, bytes: 200_000);
+
+        long before = await pair.OnLoopAsync(() => GC.GetAllocatedBytesForCurrentThread());
+        await Applications.EchoAsync(stream, rounds: 500, bytes: 64);
+        await Applications.EchoAsync(stream, rounds: 50, bytes: 200_000);
+        long after = await pair.OnLoopAsync(() => GC.GetAllocatedBytesForCurrentThread());
+
+        // The two questions themselves cost a few hundred bytes; a single allocation per frame would be tens of thousands.
+        Assert.InRange(after - before, 0, 2_000);
+    }
+}

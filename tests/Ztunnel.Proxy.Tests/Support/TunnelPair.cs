@@ -1,0 +1,224 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using Ztunnel.Http2;
+using Ztunnel.Linux.Loop;
+using Ztunnel.Linux.Sockets;
+using Ztunnel.Mesh.Identity;
+using Ztunnel.Proxy.Connections;
+using Ztunnel.Proxy.Hbone;
+using Ztunnel.Testing;
+using Ztunnel.Tls.Certificates;
+using Ztunnel.Tls.Handshake;
+
+namespace Ztunnel.Proxy.Tests.Support;
+
+/// <summary>
+/// Two ends of one real tunnel on one loop: TCP over loopback, mutual TLS, HTTP/2. Every stream joins two socket pairs, whose far ends the test holds as plain sockets:
+/// <code>client application ─ tunnel (client role) ═ tunnel (server role) ─ server application</code>
+/// </summary>
+internal sealed class TunnelPair : IDisposable
+{
+    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(10);
+
+    private static readonly SpiffeId Client = new("cluster.local", "default", "client");
+    private static readonly SpiffeId Server = new("cluster.local", "default", "server");
+
+    private readonly LoopGroup _loops;
+    private readonly ConcurrentQueue<Exception> _unhandled = new();
+    private readonly ServerOwner _serverOwner;
+
+    private TunnelPair(LoopGroup loops)
+    {
+        _loops = loops;
+        _serverOwner = new ServerOwner(this);
+    }
+
+    public EventLoop Loop => _loops.Loops[0];
+
+    public HboneConnection ClientTunnel { get; private set; } = null!;
+
+    public HboneConnection ServerTunnel { get; private set; } = null!;
+
+    public static async Task<TunnelPair> ConnectAsync()
+    {
+        var unhandled = new ConcurrentQueue<Exception>();
+        var pair = new TunnelPair(LoopGroup.Start(1, unhandled.Enqueue));
+        await pair.OnLoopAsync(pair.HandshakeAsync);
+        return pair;
+    }
+
+    /// <summary>Opens a stream through the tunnel; the two sockets returned are the applications.</summary>
+    public async Task<StreamPair> OpenStreamAsync()
+    {
+        (Socket client, SocketHandle clientSide) = ConnectedPair();
+        (Socket server, SocketHandle serverSide) = ConnectedPair();
+        var owner = new StreamOwner();
+        var serverOwner = new StreamOwner();
+        await OnLoopAsync(async () =>
+        {
+            _serverOwner.Expect(serverSide, serverOwner);
+            TunnelStream stream = ClientTunnel.OpenStream(new TunnelRequest("127.0.0.1:80", "", "for=\"127.0.0.1:1\"", "00-0-0-00"), owner)!;
+            owner.Stream = stream;
+            await owner.Answered.Task;
+            stream.Attach(LoopSocket.Attach(Loop, clientSide));
+            return true;
+        });
+        return new StreamPair(client, server, owner, serverOwner);
+    }
+
+    public async Task<T> OnLoopAsync<T>(Func<Task<T>> function)
+    {
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Loop.Post(async _ =>
+        {
+            try
+            {
+                done.SetResult(await function());
+            }
+            catch (Exception exception)
+            {
+                done.SetException(exception);
+            }
+        }, null);
+        return await done.Task.WaitAsync(Limit);
+    }
+
+    public Task<T> OnLoopAsync<T>(Func<T> function) => OnLoopAsync(() => Task.FromResult(function()));
+
+    public void Dispose()
+    {
+        _loops.Dispose();
+        Assert.Empty(_unhandled);
+    }
+
+    /// <summary>A connected TCP pair: one end for the test, the other for a loop.</summary>
+    public static (Socket Test, SocketHandle Loop) ConnectedPair()
+    {
+        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen(1);
+        var test = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        test.Connect(listener.LocalEndPoint!);
+        using Socket accepted = listener.Accept();
+        accepted.Blocking = false;
+        accepted.NoDelay = true;
+        // The loop owns a descriptor of its own; the socket object closes the original.
+        return (test, new SocketHandle(NativeDescriptor.Duplicate(accepted), AddressFamily.InterNetwork));
+    }
+
+    private async Task<bool> HandshakeAsync()
+    {
+        TestAuthority authority = TestAuthority.Create();
+        WorkloadCertificate client = authority.IssueWorkload(Client);
+        WorkloadCertificate server = authority.IssueWorkload(Server);
+        (SocketHandle clientHandle, SocketHandle serverHandle) = LoopPair();
+        LoopSocket clientSocket = LoopSocket.Attach(Loop, clientHandle);
+        LoopSocket serverSocket = LoopSocket.Attach(Loop, serverHandle);
+        var gate = new HandshakeGate(Loop);
+        Task<HandshakeResult> serverSide = HandshakePump.RunAsync(serverSocket, TlsHandshake.StartServer(server), gate, Limit).AsTask();
+        HandshakeResult clientResult = await HandshakePump.RunAsync(clientSocket, TlsHandshake.StartClient(client, [Server]), gate, Limit);
+        HandshakeResult serverResult = await serverSide;
+        Assert.True(clientResult.Succeeded, clientResult.Outcome.Error);
+        Assert.True(serverResult.Succeeded, serverResult.Outcome.Error);
+
+        var deliveries = new DeliveryBatch();
+        var settings = new HboneHttp2(new ProxySettings(), loops: 1);
+        ClientTunnel = Start(clientSocket, clientResult, Http2Role.Client, settings.Client, deliveries, new ClientOwner());
+        ServerTunnel = Start(serverSocket, serverResult, Http2Role.Server, settings.Server, deliveries, _serverOwner);
+        return true;
+    }
+
+    private static HboneConnection Start(LoopSocket socket, in HandshakeResult handshake, Http2Role role, Http2Settings settings, DeliveryBatch deliveries, ITunnelOwner owner)
+    {
+        var tunnel = new HboneConnection(socket, handshake.Session!, role, settings, deliveries, owner);
+        if (handshake.Received is { } received)
+            tunnel.Receiver.Prime(received, handshake.ReceivedBytes);
+        tunnel.Start();
+        return tunnel;
+    }
+
+    private static (SocketHandle One, SocketHandle Other) LoopPair()
+    {
+        (Socket test, SocketHandle other) = ConnectedPair();
+        test.Blocking = false;
+        var one = new SocketHandle(NativeDescriptor.Duplicate(test), AddressFamily.InterNetwork);
+        test.Dispose();
+        return (one, other);
+    }
+
+    private sealed class ClientOwner : ITunnelOwner
+    {
+        public void OnRequest(HboneConnection tunnel, Http2Stream stream, in Http2Request request) => throw new InvalidOperationException("a server asked a client for a stream");
+
+        public void OnCapacityChanged(HboneConnection tunnel)
+        {
+        }
+
+        public void OnClosed(HboneConnection tunnel, ConnectionOutcome cause)
+        {
+        }
+    }
+
+    private sealed class ServerOwner(TunnelPair pair) : ITunnelOwner
+    {
+        private readonly Queue<(SocketHandle Application, StreamOwner Owner)> _expected = new();
+
+        public void Expect(SocketHandle application, StreamOwner owner) => _expected.Enqueue((application, owner));
+
+        public void OnRequest(HboneConnection tunnel, Http2Stream stream, in Http2Request request)
+        {
+            (SocketHandle application, StreamOwner owner) = _expected.Dequeue();
+            TunnelStream adopted = tunnel.Adopt(stream, owner);
+            owner.Stream = adopted;
+            stream.Respond(200, baggage: null, endStream: false);
+            tunnel.Sender.Schedule();
+            adopted.Attach(LoopSocket.Attach(pair.Loop, application));
+        }
+
+        public void OnCapacityChanged(HboneConnection tunnel)
+        {
+        }
+
+        public void OnClosed(HboneConnection tunnel, ConnectionOutcome cause)
+        {
+        }
+    }
+}
+
+/// <summary>The two applications of one stream, and what the two proxies said about it.</summary>
+internal sealed record StreamPair(Socket Client, Socket Server, StreamOwner ClientSide, StreamOwner ServerSide) : IDisposable
+{
+    public void Dispose()
+    {
+        Client.Dispose();
+        Server.Dispose();
+    }
+}
+
+/// <summary>Records what happens to one end of a stream.</summary>
+internal sealed class StreamOwner : ITunnelStreamOwner
+{
+    private long _toTunnel;
+    private long _toApplication;
+
+    public TaskCompletionSource<int> Answered { get; } = new();
+
+    public TaskCompletionSource<ConnectionOutcome> Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public TunnelStream? Stream { get; set; }
+
+    public long ToTunnel => Interlocked.Read(ref _toTunnel);
+
+    public long ToApplication => Interlocked.Read(ref _toApplication);
+
+    public void OnResponse(TunnelStream stream, in Http2Response response) => Answered.TrySetResult(response.Status);
+
+    public void OnTransferred(int toTunnel, int toApplication)
+    {
+        Interlocked.Add(ref _toTunnel, toTunnel);
+        Interlocked.Add(ref _toApplication, toApplication);
+    }
+
+    public void OnEnded(TunnelStream stream, ConnectionOutcome outcome) => Ended.TrySetResult(outcome);
+}
