@@ -1,0 +1,15 @@
+using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Jobs;
+using BenchmarkDotNet.Running;
+using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using Ztunnel.Microbenchmarks;
+
+// `--allocations FILE [--update]` checks or writes the allocation baselines; everything else is BenchmarkDotNet's command line (`--filter '*'`).
+if (args.Length >= 2 && args[0] == "--allocations")
+{
+    return AllocationCheck.Run(args[1], update: args.Contains("--update"));
+}
+
+// Inside this process: it already has the settings of the product (workstation, non-concurrent collector), and BenchmarkDotNet's own project would not find this repository's output folders.
+IConfig config = DefaultConfig.Instance.AddJob(Job.Default.WithToolchain(InProcessEmitToolchain.Instance).AsDefault());
+return BenchmarkSwitcher.FromAssembly(typeof(AllocationCheck).Assembly).Run(args, config).All(static summary => !summary.HasCriticalValidationErrors) ? 0 : 1;
