@@ -38,6 +38,7 @@ internal sealed class ZtunnelSubject(string name, int workers) : Subject(name)
         var environment = new Dictionary<string, string>
         {
             ["FAKE_CA"] = "true",
+            ["ZTUNNEL_FAKE_CA_ROOT"] = Path.Combine(context.Folder, "authority.pem"),
             ["XDS_ADDRESS"] = "",
             ["LOCAL_XDS_PATH"] = mesh,
             ["PROXY_MODE"] = "dedicated",
