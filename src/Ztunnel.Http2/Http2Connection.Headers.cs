@@ -118,13 +118,8 @@ public sealed partial class Http2Connection
 
     private void OnNewStream(int streamId, in FieldSection fields)
     {
-        if (streamId > _shutdown.LastServedStreamId)
-        {
-            CausedReset(streamId, Http2ErrorCode.RefusedStream);
-            return;
-        }
         _lastPeerStreamId = streamId;
-        if (ActiveStreams >= _settings.MaxConcurrentStreams)
+        if (streamId > _shutdown.LastServedStreamId || ActiveStreams >= _settings.MaxConcurrentStreams)
         {
             CausedReset(streamId, Http2ErrorCode.RefusedStream);
         }

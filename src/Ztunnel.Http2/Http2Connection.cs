@@ -35,7 +35,7 @@ public sealed partial class Http2Connection
     private Shutdown _shutdown;
     private Http2ReceiveResult _result;
     private int _nextStreamId = 1;
-    private int _lastPeerStreamId;
+    private int _lastPeerStreamId;    // the highest the peer has opened, refused ones too
     private bool _goAwayReceived;
     private bool _connectionWindowAnnounced;
 
@@ -91,6 +91,9 @@ public sealed partial class Http2Connection
 
     internal int PeerMaxFrameBytes => _peer.MaxFrame;
 
+    /// <summary>What GOAWAY names: it never rises again (RFC 9113 6.8).</summary>
+    private int LastServedStreamId => Math.Min(_lastPeerStreamId, _shutdown.LastServedStreamId);
+
     /// <summary>Client: queues a CONNECT. Null while <see cref="CanOpenStream"/> is false.</summary>
     public Http2Stream? OpenStream(in ConnectRequest request, object? owner)
     {
@@ -128,7 +131,7 @@ public sealed partial class Http2Connection
                 // data-path 5.1: a server says GOAWAY, a client leaves without a word.
                 _result = new Http2ReceiveResult(true, Http2ErrorCode.NoError, "ping timeout");
                 if (Role == Http2Role.Server)
-                    _control.QueueGoAway(_lastPeerStreamId, Http2ErrorCode.NoError, debug: null);
+                    _control.QueueGoAway(LastServedStreamId, Http2ErrorCode.NoError, debug: null);
                 return KeepAliveAction.TimedOut;
             default:
                 return action;
@@ -159,7 +162,7 @@ public sealed partial class Http2Connection
         if (_result.IsClosed)
             return;
         _result = new Http2ReceiveResult(true, code, debug);
-        _control.QueueGoAway(_lastPeerStreamId, code, debug);
+        _control.QueueGoAway(LastServedStreamId, code, debug);
     }
 
     /// <summary>The connection is lost or ended: closes all streams without telling anyone and hands them to the owner, who knows the cause.</summary>

@@ -35,60 +35,30 @@ internal static class HuffmanCode
         30,
     ];
 
-    private static readonly uint[] Codes = new uint[EndOfString + 1];
-
-    /// <summary>Symbols in code order: by length, then by value.</summary>
-    private static readonly ushort[] SymbolsInOrder = new ushort[EndOfString + 1];
-
-    /// <summary>For each length: the first code that is longer, aligned to the left of 32 bits; 0 stands for 2^32.</summary>
-    private static readonly ulong[] FirstLonger = new ulong[MaxCodeBits + 1];
-
-    /// <summary>For each length: index into <see cref="SymbolsInOrder"/> minus the length's first code.</summary>
-    private static readonly int[] OrderOffset = new int[MaxCodeBits + 1];
-
-    /// <summary>By the next nine bits: symbol in the high byte, code length in the low one; 0 when the code is longer.</summary>
-    private static readonly ushort[] Fast = new ushort[1 << FastBits];
-
-    static HuffmanCode()
-    {
-        uint code = 0;
-        int order = 0;
-        for (int bits = 1; bits <= MaxCodeBits; bits++)
-        {
-            code <<= 1;
-            OrderOffset[bits] = order - (int)code;
-            for (int symbol = 0; symbol <= EndOfString; symbol++)
-            {
-                if (CodeBits[symbol] != bits)
-                    continue;
-                Codes[symbol] = code;
-                SymbolsInOrder[order++] = (ushort)symbol;
-                if (bits <= FastBits)
-                    Fast.AsSpan((int)(code << (FastBits - bits)), 1 << (FastBits - bits)).Fill((ushort)((symbol << 8) | bits));
-                code++;
-            }
-            FirstLonger[bits] = (ulong)code << (32 - bits);
-        }
-    }
+    // One object, so that a method reads one static field and its loops none: static fields with a constructor are checked at each use.
+    private static readonly Tables Lookup = new();
 
     public static int EncodedBytes(ReadOnlySpan<byte> text)
     {
+        ReadOnlySpan<byte> codeBits = CodeBits;
         long bits = 0;
         foreach (byte symbol in text)
-            bits += CodeBits[symbol];
+            bits += codeBits[symbol];
         return (int)((bits + 7) / 8);
     }
 
     /// <summary>Writes exactly <see cref="EncodedBytes"/> bytes; the last one is filled with ones (RFC 7541 5.2).</summary>
     public static int Encode(ReadOnlySpan<byte> text, Span<byte> destination)
     {
+        uint[] codes = Lookup.Codes;
+        ReadOnlySpan<byte> codeBits = CodeBits;
         ulong pending = 0;
         int pendingBits = 0;
         int written = 0;
         foreach (byte symbol in text)
         {
-            int bits = CodeBits[symbol];
-            pending = (pending << bits) | Codes[symbol];
+            int bits = codeBits[symbol];
+            pending = (pending << bits) | codes[symbol];
             pendingBits += bits;
             if (pendingBits < 32)
                 continue;
@@ -112,12 +82,21 @@ internal static class HuffmanCode
     /// <summary>False for an EOS symbol, for padding of 8 bits or more and for padding that is not all ones (RFC 7541 5.2).</summary>
     public static bool TryDecode(ReadOnlySpan<byte> encoded, Span<byte> destination, out int written)
     {
+        Tables tables = Lookup;
+        ushort[] fast = tables.Fast;
         written = 0;
-        ulong window = 0;        // the next bits, aligned to the left
+        ulong window = 0;        // the next bits, aligned to the left; behind windowBits it may hold the beginning of a byte that is read later
         int windowBits = 0;
         int read = 0;
         while (true)
         {
+            if (encoded.Length - read >= sizeof(ulong))
+            {
+                window |= BinaryPrimitives.ReadUInt64BigEndian(encoded[read..]) >> windowBits;
+                int bytes = (64 - windowBits) / 8;
+                read += bytes;
+                windowBits += bytes * 8;
+            }
             while (windowBits <= 56 && read < encoded.Length)
             {
                 window |= (ulong)encoded[read++] << (56 - windowBits);
@@ -126,28 +105,72 @@ internal static class HuffmanCode
             if (windowBits == 0)
                 return true;
 
-            int entry = Fast[(int)(window >> (64 - FastBits))];
-            int bits = entry & 0xff;
-            int symbol = entry >> 8;
-            if (entry == 0)
-                (symbol, bits) = DecodeLong((uint)(window >> 32));
+            // While the longest code is there whole, no symbol needs to be checked against the end.
+            do
+            {
+                int entry = fast[(int)(window >> (64 - FastBits))];
+                int bits = entry & 0xff;
+                int symbol = entry >> 8;
+                if (entry == 0)
+                    (symbol, bits) = tables.DecodeLong((uint)(window >> 32));
 
-            // Fewer bits left than the code needs: only a beginning of EOS, seven ones at most, may stand here.
-            if (bits > windowBits)
-                return windowBits < 8 && window >> (64 - windowBits) == (1UL << windowBits) - 1;
-            if (symbol == EndOfString)
-                return false;
-            destination[written++] = (byte)symbol;
-            window <<= bits;
-            windowBits -= bits;
+                // Fewer bits left than the code needs: only a beginning of EOS, seven ones at most, may stand here.
+                if (bits > windowBits)
+                    return windowBits < 8 && window >> (64 - windowBits) == (1UL << windowBits) - 1;
+                if (symbol == EndOfString)
+                    return false;
+                destination[written++] = (byte)symbol;
+                window <<= bits;
+                windowBits -= bits;
+            }
+            while (windowBits >= MaxCodeBits);
         }
     }
 
-    private static (int Symbol, int Bits) DecodeLong(uint window)
+    private sealed class Tables
     {
-        int bits = FastBits + 1;
-        while (window >= FirstLonger[bits])
-            bits++;
-        return (SymbolsInOrder[OrderOffset[bits] + (int)(window >> (32 - bits))], bits);
+        public readonly uint[] Codes = new uint[EndOfString + 1];
+
+        /// <summary>By the next nine bits: symbol in the high byte, code length in the low one; 0 when the code is longer.</summary>
+        public readonly ushort[] Fast = new ushort[1 << FastBits];
+
+        /// <summary>Symbols in code order: by length, then by value.</summary>
+        private readonly ushort[] _symbolsInOrder = new ushort[EndOfString + 1];
+
+        /// <summary>For each length: the first code that is longer, aligned to the left of 32 bits.</summary>
+        private readonly ulong[] _firstLonger = new ulong[MaxCodeBits + 1];
+
+        /// <summary>For each length: index into the ordered symbols minus the length's first code.</summary>
+        private readonly int[] _orderOffset = new int[MaxCodeBits + 1];
+
+        public Tables()
+        {
+            uint code = 0;
+            int order = 0;
+            for (int bits = 1; bits <= MaxCodeBits; bits++)
+            {
+                code <<= 1;
+                _orderOffset[bits] = order - (int)code;
+                for (int symbol = 0; symbol <= EndOfString; symbol++)
+                {
+                    if (CodeBits[symbol] != bits)
+                        continue;
+                    Codes[symbol] = code;
+                    _symbolsInOrder[order++] = (ushort)symbol;
+                    if (bits <= FastBits)
+                        Fast.AsSpan((int)(code << (FastBits - bits)), 1 << (FastBits - bits)).Fill((ushort)((symbol << 8) | bits));
+                    code++;
+                }
+                _firstLonger[bits] = (ulong)code << (32 - bits);
+            }
+        }
+
+        public (int Symbol, int Bits) DecodeLong(uint window)
+        {
+            int bits = FastBits + 1;
+            while (window >= _firstLonger[bits])
+                bits++;
+            return (_symbolsInOrder[_orderOffset[bits] + (int)(window >> (32 - bits))], bits);
+        }
     }
 }

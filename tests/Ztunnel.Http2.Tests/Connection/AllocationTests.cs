@@ -2,7 +2,12 @@ using Ztunnel.Http2.Tests.Support;
 
 namespace Ztunnel.Http2.Tests.Connection;
 
+/// <summary>The heap is the whole process's: what is measured on it runs alone.</summary>
+[CollectionDefinition(nameof(HeapMeasurement), DisableParallelization = true)]
+public sealed class HeapMeasurement;
+
 /// <summary>Nothing is allocated for a frame or a byte that is relayed, little for a stream (design section 5). Counts, not times: they repeat.</summary>
+[Collection(nameof(HeapMeasurement))]
 public sealed class AllocationTests
 {
     private const int Rounds = 2_000;

@@ -41,7 +41,23 @@ public sealed class ShutdownTests
 
         peer.Send(TestFrame.Connect(5));
         peer.AssertReset(5, Http2ErrorCode.RefusedStream);
+        peer.Send(TestFrame.DataOf(5, 10), TestFrame.Reset(5, Http2ErrorCode.Cancel), TestFrame.Connect(7));
+        peer.AssertReset(7, Http2ErrorCode.RefusedStream);
         Assert.Equal(2, peer.Connection.ActiveStreams);
+    }
+
+    [Fact]
+    public void Server_GoAwayAfterTheLastOne_NamesNoHigherStream()
+    {
+        RawPeer peer = RawPeer.OfServer();
+        peer.Accept(1);
+        peer.Connection.StartGracefulShutdown(0);
+        peer.Send(TestFrame.PingOf(Ping, ack: true), TestFrame.Connect(3));
+        peer.Forget();
+
+        peer.Connection.GoAway(Http2ErrorCode.NoError, debug: null);
+
+        Assert.Equal(1, peer.ReadOne().LastStreamId);
     }
 
     [Fact]

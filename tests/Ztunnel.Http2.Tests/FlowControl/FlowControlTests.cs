@@ -128,6 +128,35 @@ public sealed class FlowControlTests
         Assert.Equal(4 * 1024 * 1024, window);
     }
 
+    /// <summary>A path of some delay and rate: the window ends large enough to fill it, and stays as it is where it was large enough already.</summary>
+    [Theory]
+    [InlineData(2, 20_000, 256 * 1024, 256 * 1024)]
+    [InlineData(10, 20_000, 400_000, 2 * 1024 * 1024)]
+    [InlineData(10, 100_000, 2_000_000, 4 * 1024 * 1024)]
+    [InlineData(100, 100_000, 4 * 1024 * 1024, 4 * 1024 * 1024)]
+    public void Window_FollowsTheDelayOfThePath(int delay, int bytesPerStep, int least, int most)
+    {
+        RawPeer peer = RawPeer.OfServer();
+        Http2Stream stream = peer.Accept(1);
+        var toServer = new Queue<int[]>(Enumerable.Range(0, delay).Select(_ => Array.Empty<int>()));
+        var toClient = new Queue<int>(Enumerable.Range(0, delay).Select(_ => 0));
+        int window = 256 * 1024;
+        for (int step = 0; step < 5_000; step++)
+        {
+            window += toClient.Dequeue();
+            var frames = new List<int>();
+            for (int left = bytesPerStep; left > 0 && window > 0; left -= frames[^1], window -= frames[^1])
+                frames.Add(Math.Min(Math.Min(left, window), 16_375));
+            toServer.Enqueue([.. frames]);
+
+            int[] arrived = toServer.Dequeue();
+            peer.Send([.. arrived.Select(bytes => TestFrame.DataOf(1, bytes))]);
+            stream.Credit(arrived.Sum());
+            toClient.Enqueue(peer.Read().Where(frame => frame.StreamId == 1).Sum(frame => frame.Increment));
+        }
+        Assert.InRange(stream.ReceiveWindow.Size, least, most);
+    }
+
     [Fact]
     public void Window_DoesNotGrowBeyondTheBudgetOfAll()
     {
