@@ -6,7 +6,11 @@ using Ztunnel.Mesh.State;
 
 namespace Ztunnel.Mesh.Authorization;
 
-/// <summary>All policies by key and by where they apply. Replaced when a policy changes; sets of namespaces that did not change are carried over.</summary>
+/// <summary>All policies by key and by where they apply. Replaced when a policy changes.</summary>
+/// <remarks>
+/// A set is built when it is first evaluated. When policies change, sets that are not touched are carried over, and those that are and were in use are built by the
+/// writer before the snapshot is published, so that no loop pays for a push.
+/// </remarks>
 internal sealed class PolicyIndex
 {
     public static readonly PolicyIndex Empty = new(HashIndex<Policy>.Empty, new PolicyGroup([]), ImmutableDictionary<string, PolicyGroup>.Empty);
@@ -82,14 +86,20 @@ internal sealed class PolicyIndex
             : new PolicyChange(touched.ContainsKey(""), touched.Keys.Where(static @namespace => @namespace.Length > 0).ToHashSet(StringComparer.Ordinal), keys);
         if (keys.Count == 0) return this;
 
-        PolicyGroup global = touched.Remove("", out List<Policy>? globals) ? new PolicyGroup(globals) : _global;
+        PolicyGroup global = touched.Remove("", out List<Policy>? globals) ? _global.With(globals) : _global;
         ImmutableDictionary<string, PolicyGroup>.Builder byNamespace = _byNamespace.ToBuilder();
         foreach ((string @namespace, List<Policy> policies) in touched)
         {
             if (policies.Count == 0) byNamespace.Remove(@namespace);
-            else byNamespace[@namespace] = new PolicyGroup(policies);
+            else byNamespace[@namespace] = byNamespace.TryGetValue(@namespace, out PolicyGroup? group) ? group.With(policies) : new PolicyGroup(policies);
         }
-        return new PolicyIndex(byKey.Build(), global, byNamespace.ToImmutable());
+        var next = new PolicyIndex(byKey.Build(), global, byNamespace.ToImmutable());
+        foreach ((WorkloadTraits traits, PolicySet set) in _bySelection)
+        {
+            bool isTouched = traits.AuthorizationPolicies.Any(keys.Contains);
+            next._bySelection.Add(traits, isTouched ? next.Select(traits) : set);
+        }
+        return next;
 
         void Take(Policy old)
         {
@@ -131,7 +141,7 @@ internal sealed class PolicyIndex
         return new PolicySet(known, unknown.ToValueArray());
     }
 
-    /// <summary>Policies of one scope; their set is built when first evaluated.</summary>
+    /// <summary>Policies of one scope.</summary>
     private sealed class PolicyGroup(IReadOnlyCollection<Policy> policies)
     {
         private PolicySet? _set;
@@ -139,5 +149,12 @@ internal sealed class PolicyIndex
         public IReadOnlyCollection<Policy> Policies => policies;
 
         public PolicySet Set => _set ??= policies.Count == 0 ? PolicySet.Empty : new PolicySet(policies, default);
+
+        public PolicyGroup With(IReadOnlyCollection<Policy> changed)
+        {
+            var next = new PolicyGroup(changed);
+            if (_set is not null) _ = next.Set;   // in use: build it now
+            return next;
+        }
     }
 }

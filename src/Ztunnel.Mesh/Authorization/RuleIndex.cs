@@ -97,7 +97,8 @@ internal sealed class RuleIndex
     }
 
     private static bool IsSelective(CompiledMatch match) =>
-        match.Principals?.OnlyExact is not null || match.ServiceAccounts is not null || match.Namespaces?.OnlyExact is not null || match.Sources is not null || match.Ports is not null;
+        match.Principals?.OnlyExact is not null || match.ServiceAccounts is not null || match.Namespaces?.OnlyExact is not null
+        || match.Sources is not null || match.Ports is not null;
 
     private void File(CompiledRule rule, CompiledMatch match)
     {

@@ -77,7 +77,9 @@ public enum MatchKinds : byte
     DestinationPorts = 32,
 }
 
-/// <summary>Conditions that must all hold. Of each kind: one of the positive entries, if there are any, and none of the negative ones. Without any condition it never matches.</summary>
+/// <summary>
+/// Conditions that must all hold. Of each kind: one of the positive entries, if there are any, and none of the negative ones. Without any condition it never matches.
+/// </summary>
 public sealed record PolicyMatch
 {
     public ValueArray<StringMatch> Namespaces { get; init; }

@@ -26,7 +26,8 @@ internal sealed class CidrVipIndex(HashIndex<Service> services, CidrVipIndex.Len
             Service? candidate = null;
             foreach (Service service in services.Find(Hash(network, prefix, length.Bits)))
             {
-                if (service.IsVisibleTo(clientNamespace) && Owns(service, network, prefix, length.Bits) && ServiceRanking.IsBetter(service, candidate, clientNamespace)) candidate = service;
+                if (!service.IsVisibleTo(clientNamespace) || !Owns(service, network, prefix, length.Bits)) continue;
+                if (ServiceRanking.IsBetter(service, candidate, clientNamespace)) candidate = service;
             }
             if (candidate is not null && (best is null || candidate.Namespace == clientNamespace)) best = candidate;
         }

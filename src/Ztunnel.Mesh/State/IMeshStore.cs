@@ -6,7 +6,7 @@ public interface IMeshStore
     /// <summary>The latest snapshot. Read once for each decision, so that all of it sees the same world.</summary>
     public MeshSnapshot Current { get; }
 
-    /// <summary>Raised after a snapshot was published, on the writer's thread: handlers hand over and return.</summary>
+    /// <summary>Raised after a snapshot was published, on the writer's thread, in order: handlers hand over, return soon and do not throw.</summary>
     public event Action<MeshChange>? Changed;
 
     /// <summary>Completes when the first complete state is there.</summary>

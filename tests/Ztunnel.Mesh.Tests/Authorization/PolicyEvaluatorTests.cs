@@ -59,7 +59,11 @@ public sealed class PolicyEvaluatorTests
         { "not destination", [Rule(new PolicyMatch { NotDestinationIps = [Cidr("127.0.0.2/32")] })], "no no yes" },
         { "port", [Rule(new PolicyMatch { DestinationPorts = [8080] })], "yes yes no" },
         { "not port", [Rule(new PolicyMatch { NotDestinationPorts = [8080] })], "no no yes" },
-        { "clauses are AND, matches OR", [new PolicyRule([Clause(Namespaces("namespace"), Namespaces("b")), Clause(new PolicyMatch { DestinationPorts = [8080] })])], "no yes no" },
+        {
+            "clauses are AND, matches OR",
+            [new PolicyRule([Clause(Namespaces("namespace"), Namespaces("b")), Clause(new PolicyMatch { DestinationPorts = [8080] })])],
+            "no yes no"
+        },
         { "clauses are AND", [new PolicyRule([Clause(Namespaces("namespace")), Clause(new PolicyMatch { DestinationPorts = [80] })])], "no no no" },
         { "rules are OR", [Rule(Namespaces("namespace")), Rule(new PolicyMatch { DestinationPorts = [9090] })], "no yes yes" },
         { "kinds are AND", [Rule(new PolicyMatch { Namespaces = [Namespace], DestinationPorts = [9090] })], "no no no" },
@@ -111,7 +115,9 @@ public sealed class PolicyEvaluatorTests
     public void Evaluate_DenyAndAllowMatch_NamesTheDeny()
     {
         PolicyDecision decision = Decide(
-            Connections[0], Policy("allow", PolicyAction.Allow, new PolicyRule([])), Policy("deny", PolicyAction.Deny, new PolicyRule([])) with { Namespace = "ns1", Scope = PolicyScope.Global });
+            Connections[0],
+            Policy("allow", PolicyAction.Allow, new PolicyRule([])),
+            Policy("deny", PolicyAction.Deny, new PolicyRule([])) with { Namespace = "ns1", Scope = PolicyScope.Global });
 
         Assert.Equal((false, "explicitly denied by: ns1/deny"), Result(decision));
         Assert.Equal((PolicyOutcome.ExplicitlyDenied, "ns1/deny"), (decision.Outcome, decision.Policy));
@@ -162,6 +168,31 @@ public sealed class PolicyEvaluatorTests
     }
 
     [Fact]
+    public void Evaluate_AfterEachPush_SeesThePoliciesOfThatPush()
+    {
+        // Evaluated before every push, so that the sets in use are the ones built again or carried over.
+        Workload selecting = Selecting("root/listed") with { Uid = "selecting" };
+        Policy listed = Policy("listed", PolicyAction.Deny) with { Namespace = "root", Scope = PolicyScope.WorkloadSelector };
+        Policy global = Policy("global", PolicyAction.Deny) with { Namespace = "root", Scope = PolicyScope.Global };
+        Policy inNamespace = Policy("namespace", PolicyAction.Deny);
+        MeshStore store = Store(Destination, selecting, listed, global, inNamespace);
+        selecting = store.Current.FindWorkloadByUid("selecting")!;
+
+        foreach (Policy policy in (Policy[])[listed, global, inNamespace])
+        {
+            Assert.True(Decide(store, selecting).Allowed);
+            store.Apply(Update(policy with { Rules = [new PolicyRule([])] }));
+            Assert.Equal($"explicitly denied by: {policy.Key}", Decide(store, selecting).Reason);
+            Assert.Equal(policy != listed, !Decide(store, Destination).Allowed);
+            store.Apply(Update(policy));
+        }
+        Assert.True(Decide(store, selecting).Allowed);
+
+        store.Apply(new MeshUpdate { RemovedPolicies = { "root/listed" } });
+        Assert.Equal(PolicyOutcome.PolicyUnknown, Decide(store, selecting).Outcome);
+    }
+
+    [Fact]
     public void Evaluate_UnknownReference_FailsClosedUnlessSkipped()
     {
         Workload selecting = Selecting("root/strict");
@@ -174,7 +205,8 @@ public sealed class PolicyEvaluatorTests
         Assert.True(skipped.Allowed);
         Assert.Equal("root/strict", Assert.Single((IEnumerable<string>)skipped.UnknownPolicies));
 
-        store.Apply(Update(Policy("strict", PolicyAction.Deny, Rule(new PolicyMatch { NotPrincipals = [StringMatch.Presence] })) with { Namespace = "root", Scope = PolicyScope.WorkloadSelector }));
+        Policy strict = Policy("strict", PolicyAction.Deny, Rule(new PolicyMatch { NotPrincipals = [StringMatch.Presence] }));
+        store.Apply(Update(strict with { Namespace = "root", Scope = PolicyScope.WorkloadSelector }));
         Assert.Equal("explicitly denied by: root/strict", Decide(store, selecting).Reason);
         Assert.True(PolicyEvaluator.Evaluate(store.Current, selecting, Connections[1], PolicySettings.Default).Allowed);
     }

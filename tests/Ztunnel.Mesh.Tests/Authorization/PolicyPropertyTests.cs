@@ -27,12 +27,14 @@ public sealed class PolicyPropertyTests
         for (int mesh = 0; mesh < 500; mesh++)
         {
             Policy[] policies = [.. Enumerable.Range(0, random.Next(6)).Select(i => RandomPolicy(random, $"p{i}"))];
-            Workload destination = Pod("server", "10.0.0.1", "a").With(traits => traits with { AuthorizationPolicies = Some(random, policies.Select(static policy => policy.Key).Append("x/unknown"), 0.3) });
+            ValueArray<string> listed = Some(random, policies.Select(static policy => policy.Key).Append("x/unknown"), 0.3);
+            Workload destination = Pod("server", "10.0.0.1", "a").With(traits => traits with { AuthorizationPolicies = listed });
             var snapshot = Store([destination, .. policies]).Current;
             var settings = new PolicySettings { UnknownPolicies = random.Next(2) == 0 ? UnknownPolicyHandling.Skip : UnknownPolicyHandling.FailClosed };
             for (int i = 0; i < 20; i++)
             {
-                var connection = new PolicyConnection(RandomIdentity(random), IPAddress.Parse(Pick(random, Ips)), new IPEndPoint(IPAddress.Parse(Pick(random, Ips)), Pick(random, Ports)));
+                var target = new IPEndPoint(IPAddress.Parse(Pick(random, Ips)), Pick(random, Ports));
+                var connection = new PolicyConnection(RandomIdentity(random), IPAddress.Parse(Pick(random, Ips)), target);
 
                 PolicyDecision decision = PolicyEvaluator.Evaluate(snapshot, destination, connection, settings);
                 (PolicyOutcome outcome, HashSet<string> deciding, DryRunReport dryRun) = Plain(policies, destination, connection, settings);
@@ -46,7 +48,8 @@ public sealed class PolicyPropertyTests
         Assert.InRange(allowed, 2_000, 8_000);   // both answers occur often, or the test shows nothing
     }
 
-    private static (PolicyOutcome Outcome, HashSet<string> Deciding, DryRunReport DryRun) Plain(Policy[] all, Workload destination, PolicyConnection connection, PolicySettings settings)
+    private static (PolicyOutcome Outcome, HashSet<string> Deciding, DryRunReport DryRun) Plain(
+        Policy[] all, Workload destination, PolicyConnection connection, PolicySettings settings)
     {
         Policy[] applicable = [.. all.Where(policy => policy.Scope == PolicyScope.Global
             || (policy.Scope == PolicyScope.Namespace && policy.Namespace == destination.Namespace)
@@ -65,7 +68,9 @@ public sealed class PolicyPropertyTests
         return (allowing.Count > 0 ? PolicyOutcome.Allowed : PolicyOutcome.NotAllowed, allowing, dryRun);
 
         HashSet<string> Matching(PolicyAction action, bool dryRun) =>
-            [.. applicable.Where(policy => policy.Action == action && policy.DryRun == dryRun && policy.Rules.Any(rule => Matches(policy, rule, connection))).Select(static policy => policy.Key)];
+            [.. applicable
+                .Where(policy => policy.Action == action && policy.DryRun == dryRun && policy.Rules.Any(rule => Matches(policy, rule, connection)))
+                .Select(static policy => policy.Key)];
     }
 
     private static bool Matches(Policy policy, PolicyRule rule, PolicyConnection connection) =>
@@ -80,7 +85,8 @@ public sealed class PolicyPropertyTests
         return Kind(MatchKinds.DestinationIps, match.DestinationIps, match.NotDestinationIps, cidr => Contains(cidr, connection.Destination.Address))
             && Kind(MatchKinds.SourceIps, match.SourceIps, match.NotSourceIps, cidr => Contains(cidr, connection.Source))
             && Kind(MatchKinds.DestinationPorts, match.DestinationPorts, match.NotDestinationPorts, port => port == connection.Destination.Port)
-            && Kind(MatchKinds.ServiceAccounts, match.ServiceAccounts, match.NotServiceAccounts, account => connection.SourceIdentity is { } id && id.Namespace == account.Namespace && id.ServiceAccount == account.ServiceAccount)
+            && Kind(MatchKinds.ServiceAccounts, match.ServiceAccounts, match.NotServiceAccounts, account =>
+                connection.SourceIdentity is { } id && id.Namespace == account.Namespace && id.ServiceAccount == account.ServiceAccount)
             && Kind(MatchKinds.Principals, match.Principals, match.NotPrincipals, text => principal is not null && Matches(text, principal))
             && Kind(MatchKinds.Namespaces, match.Namespaces, match.NotNamespaces, text => Matches(text, @namespace));
 

@@ -37,12 +37,8 @@ public sealed class PropagationTests
     [Fact]
     public void BuildBaggage_FullWorkload_HasEveryPairInOrder()
     {
-        Workload workload = Pod("client-1", "10.0.1.5").With(static traits => traits with
-        {
-            WorkloadName = "client",
-            CanonicalName = "client",
-            CanonicalRevision = "v1",
-        }) with { Locality = new Locality("eu", "eu-1") };
+        Workload workload = Pod("client-1", "10.0.1.5") with { Locality = new Locality("eu", "eu-1") };
+        workload = workload.With(static traits => traits with { WorkloadName = "client", CanonicalName = "client", CanonicalRevision = "v1" });
 
         Assert.Equal(
             "k8s.cluster.name=Kubernetes,k8s.namespace.name=default,k8s.deployment.name=client,service.name=client,service.version=v1,cloud.region=eu,cloud.availability_zone=eu-1",

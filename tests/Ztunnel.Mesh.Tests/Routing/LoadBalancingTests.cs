@@ -1,3 +1,4 @@
+using System.Net;
 using Ztunnel.Mesh.Collections;
 using Ztunnel.Mesh.Model;
 using Ztunnel.Mesh.Routing;
@@ -78,7 +79,7 @@ public sealed class LoadBalancingTests
         Workload far = Located("far", "different", service);
         Workload source = Located("client", "same") with { Addresses = Ips("10.0.1.5") };
         if (scope == LocalityScope.Network) far = far.With(static traits => traits with { NetworkGateway = Gateway("192.0.2.1") });
-        MeshStore store = Store(source, service with { Vips = [new NetworkAddress("", System.Net.IPAddress.Parse("10.96.0.10")), new NetworkAddress("same", System.Net.IPAddress.Parse("10.96.0.10"))] }, near, far);
+        MeshStore store = Store(source, service with { Vips = VipIn("", "same") }, near, far);
 
         Route route = store.Route(source, "10.96.0.10:80");
 
@@ -133,15 +134,17 @@ public sealed class LoadBalancingTests
     public void Select_ManyConnections_AreSpreadByLoadForTheirCapacity()
     {
         Service echo = Service("echo", "10.96.0.10");
-        object[] endpoints = [.. Enumerable.Range(0, 20).Select(i => (object)Pod($"e{i}", $"10.0.2.{i + 1}", services: Of(echo)).With(traits => traits with { Capacity = i < 10 ? 1u : 2u }))];
-        MeshStore store = Store([Client, echo, .. endpoints]);
+        MeshStore store = Store([Client, echo, .. Enumerable.Range(0, 20).Select(Sized)]);
         var load = new Load();
         var random = new Seeded(5);
 
         for (int i = 0; i < 3_000; i++) load.Open(store.Route(Client, "10.96.0.10:80", random, load).First!.Workload!);
 
         // 100 for each unit of capacity; blind random choice would spread by ±25 and more.
-        for (int i = 0; i < 20; i++) Assert.InRange(load.ConnectionsOf($"e{i}") / (i < 10 ? 1.0 : 2.0), 92, 108);
+        for (int i = 0; i < 20; i++) Assert.InRange(load.ConnectionsOf($"e{i}") / (double)CapacityOf(i), 92, 108);
+
+        object Sized(int i) => Pod($"e{i}", $"10.0.2.{i + 1}", services: Of(echo)).With(traits => traits with { Capacity = CapacityOf(i) });
+        static uint CapacityOf(int i) => i < 10 ? 1u : 2u;
     }
 
     [Fact]
@@ -214,7 +217,7 @@ public sealed class LoadBalancingTests
 
     private static MeshStore Vectors(LoadBalancerMode mode)
     {
-        Service service = Balanced("echo", mode, NetworkRegionZone) with { Vips = [.. new[] { "", "net", "other", "third", "x" }.Select(static network => new NetworkAddress(network, System.Net.IPAddress.Parse("10.96.0.10")))] };
+        Service service = Balanced("echo", mode, NetworkRegionZone) with { Vips = VipIn("", "net", "other", "third", "x") };
         return Store(
             service,
             Endpoint("M", "net", "reg", "zone", "10.0.0.1"), Endpoint("A", "net", "reg", "elsewhere", "10.0.0.2"), Endpoint("N", "net", "", "", "10.0.0.3"),
@@ -235,8 +238,14 @@ public sealed class LoadBalancingTests
         return table is null || table.Groups.Length == 0 ? [] : table.Groups[0].Members.Select(static member => member.Workload.Name).Order();
     }
 
-    private static Workload Located(string name, string value, Service? service = null) => Pod(name, $"10.0.2.{name.Length}", network: value, services: service is null ? [] : [Of(service)])
-        .With(traits => traits with { ClusterId = value }) with { Locality = new Locality(value, value, value), Node = value };
+    private static ValueArray<NetworkAddress> VipIn(params string[] networks) =>
+        networks.Select(static network => new NetworkAddress(network, IPAddress.Parse("10.96.0.10"))).ToValueArray();
+
+    private static Workload Located(string name, string value, Service? service = null)
+    {
+        Workload workload = Pod(name, $"10.0.2.{name.Length}", network: value, services: service is null ? [] : [Of(service)]);
+        return workload.With(traits => traits with { ClusterId = value }) with { Locality = new Locality(value, value, value), Node = value };
+    }
 
     private static (MeshStore, Workload) Many(int count)
     {

@@ -19,7 +19,11 @@ public sealed class WaypointRoutingTests
         { "address of a pod", Gateway("10.0.3.9"), [WaypointPod] },
         { "VIP", Gateway("10.96.0.99"), [WaypointService, Backing(WaypointPod)] },
         { "service name", Gateway(WaypointService), [WaypointService, Backing(WaypointPod)] },
-        { "workload hostname", new GatewayAddress(new NamespacedName("default", "wp.example.com")), [WaypointPod.With(static traits => traits with { Hostname = "wp.example.com" })] },
+        {
+            "workload hostname",
+            new GatewayAddress(new NamespacedName("default", "wp.example.com")),
+            [WaypointPod.With(static traits => traits with { Hostname = "wp.example.com" })]
+        },
     };
 
     [Theory]

@@ -219,7 +219,10 @@ public sealed class MeshStoreTests
     [Fact]
     public void Apply_StatedEndpoints_FollowTheirWorkloads()
     {
-        Service stated = Echo with { Endpoints = [new Endpoint(Server(9).Uid, Ports((80, 7070)), HealthStatus.Healthy), new Endpoint(Server(1).Uid, Ports((80, 1)), HealthStatus.Healthy)] };
+        Service stated = Echo with
+        {
+            Endpoints = [new Endpoint(Server(9).Uid, Ports((80, 7070)), HealthStatus.Healthy), new Endpoint(Server(1).Uid, Ports((80, 1)), HealthStatus.Healthy)],
+        };
         MeshStore store = Store(stated, Server(1));
         Assert.Equal("server-1", Endpoints(store));
         Workload outsider = Server(9).With(static traits => traits with { Services = [] });
@@ -254,8 +257,14 @@ public sealed class MeshStoreTests
         Assert.Same(one.Uid, again.Uid);
         Assert.Same(one.Traits, again.Traits);
 
-        static Workload Fresh(int number) => Pod(new string($"server-{number}".AsSpan()), $"10.0.2.{number}", account: new string("account".AsSpan()), services: new ServiceMembership(new NamespacedName(new string("default".AsSpan()), "x"), Ports((80, 8080))))
-            .With(static traits => traits with { WorkloadName = new string("server".AsSpan()) }) with { Node = new string("node-7".AsSpan()), Locality = new Locality(new string("eu".AsSpan())) };
+        static Workload Fresh(int number)
+        {
+            var membership = new ServiceMembership(new NamespacedName(Copy("default"), "x"), Ports((80, 8080)));
+            Workload workload = Pod(Copy($"server-{number}"), $"10.0.2.{number}", account: Copy("account"), services: membership);
+            return workload.With(static traits => traits with { WorkloadName = Copy("server") }) with { Node = Copy("node-7"), Locality = new Locality(Copy("eu")) };
+        }
+
+        static string Copy(string text) => new(text.AsSpan());
     }
 
     [Fact]
@@ -290,10 +299,12 @@ public sealed class MeshStoreTests
         Check(plain.With(static traits => traits with { AuthorizationPolicies = ["root/strict"] }), plain: true, selecting: false);
         Check(Echo, plain: false, selecting: false);
 
+        bool Affects(string ip) => change!.AffectsAuthorizationOf(store.Current.FindWorkload("", Ip(ip))!);
+
         void Check(object record, bool plain, bool selecting)
         {
             store.Apply(Update(record));
-            Assert.Equal((plain, selecting), (change!.AffectsAuthorizationOf(store.Current.FindWorkload("", Ip("10.0.2.1"))!), change.AffectsAuthorizationOf(store.Current.FindWorkload("", Ip("10.0.2.2"))!)));
+            Assert.Equal((plain, selecting), (Affects("10.0.2.1"), Affects("10.0.2.2")));
         }
     }
 
