@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
+using Ztunnel.Mesh.Identity;
 
 namespace Ztunnel;
 
@@ -54,6 +55,12 @@ internal static partial class DaemonLog
     [LoggerMessage(15, LogLevel.Error, "request {Path} on the {Component} port failed")]
     public static partial void RequestFailed(ILogger logger, string path, string component, Exception exception);
 
-    [LoggerMessage(16, LogLevel.Critical, "{What} failed, exiting")]
-    public static partial void Fatal(ILogger logger, string what, Exception exception);
+    [LoggerMessage(16, LogLevel.Error, "an event loop's handler failed")]
+    public static partial void LoopHandlerFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(18, LogLevel.Debug, "certificate fetch succeeded")]
+    public static partial void CertificateIssued(ILogger logger, SpiffeId id, TimeSpan took);
+
+    [LoggerMessage(19, LogLevel.Warning, "certificate fetch failed ({Reason}) for {Identity}, retrying at {Retry:u}")]
+    public static partial void CertificateFailed(ILogger logger, string reason, SpiffeId identity, DateTimeOffset retry, bool still_valid);
 }

@@ -3,10 +3,10 @@ using Microsoft.Extensions.Logging;
 
 namespace Ztunnel.Proxy;
 
-/// <summary>What the data path tells operators (ids 2000–2099). One connection's story is in the access log.</summary>
+/// <summary>What the data path tells operators (ids 2000–2099). One connection's story is in the access log. Arguments that a message does not mention are its fields.</summary>
 internal static partial class ProxyLog
 {
-    [LoggerMessage(2000, LogLevel.Information, "listener established address={address} component={component} transparent={transparent}")]
+    [LoggerMessage(2000, LogLevel.Information, "listener established")]
     public static partial void ListenerEstablished(ILogger log, IPEndPoint address, string component, bool transparent);
 
     [LoggerMessage(2001, LogLevel.Error, "Failed TCP handshake {error}")]
@@ -18,7 +18,7 @@ internal static partial class ProxyLog
     [LoggerMessage(2003, LogLevel.Warning, "drain duration expired with pending connections, forcefully shutting down")]
     public static partial void DrainExpired(ILogger log);
 
-    [LoggerMessage(2004, LogLevel.Information, "shutdown complete component={component}")]
+    [LoggerMessage(2004, LogLevel.Information, "shutdown complete")]
     public static partial void ShutdownComplete(ILogger log, string component);
 
     [LoggerMessage(2005, LogLevel.Warning, "failed to read SO_ORIGINAL_DST: {error}")]

@@ -15,13 +15,24 @@ namespace Ztunnel.Telemetry.Metrics;
 /// </summary>
 internal sealed class ExpositionWriter(IBufferWriter<byte> output)
 {
+    // Asked of the output at a time: a pipe answers more slowly than a span is filled.
+    private const int ChunkBytes = 4000;
+
     private MetricFamily? _pending;
     private bool _hasLabels;
+    private Memory<byte> _chunk;
+    private int _used;
+    private long _committed;
 
-    /// <summary>Bytes handed to the output since the last <see cref="TakeUnflushedBytes"/>.</summary>
-    public long UnflushedBytes { get; private set; }
+    /// <summary>Bytes written since the last <see cref="CommitPiece"/>.</summary>
+    public long UnflushedBytes => _committed + _used;
 
-    public void TakeUnflushedBytes() => UnflushedBytes = 0;
+    /// <summary>Hands everything written to the output: before it is flushed.</summary>
+    public void CommitPiece()
+    {
+        Commit();
+        _committed = 0;
+    }
 
     public void Begin(MetricFamily family) => _pending = family;
 
@@ -79,7 +90,19 @@ internal sealed class ExpositionWriter(IBufferWriter<byte> output)
         Raw("\n"u8);
     }
 
-    public void End() => Raw("# EOF\n"u8);
+    public void End()
+    {
+        Raw("# EOF\n"u8);
+        CommitPiece();
+    }
+
+    private void Commit()
+    {
+        output.Advance(_used);
+        _committed += _used;
+        _used = 0;
+        _chunk = default;
+    }
 
     private void EndLabels() => Raw(_hasLabels ? "} "u8 : " "u8);
 
@@ -125,17 +148,25 @@ internal sealed class ExpositionWriter(IBufferWriter<byte> output)
 
     private void Raw(ReadOnlySpan<char> text)
     {
-        if (text.IsEmpty)
-            return;
-        Span<byte> span = output.GetSpan(Encoding.UTF8.GetMaxByteCount(text.Length));
-        int length = Encoding.UTF8.GetBytes(text, span);
-        output.Advance(length);
-        UnflushedBytes += length;
+        // Two statements: Room may set _used back.
+        int bytes = Encoding.UTF8.GetBytes(text, Room(Encoding.UTF8.GetMaxByteCount(text.Length)));
+        _used += bytes;
     }
 
     private void Raw(ReadOnlySpan<byte> utf8)
     {
-        output.Write(utf8);
-        UnflushedBytes += utf8.Length;
+        utf8.CopyTo(Room(utf8.Length));
+        _used += utf8.Length;
+    }
+
+    private Span<byte> Room(int bytes)
+    {
+        if (_chunk.Length - _used < bytes)
+        {
+            Commit();
+            _chunk = output.GetMemory(Math.Max(bytes, ChunkBytes));
+        }
+
+        return _chunk.Span[_used..];
     }
 }

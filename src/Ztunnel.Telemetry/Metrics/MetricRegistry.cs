@@ -83,7 +83,7 @@ public sealed class MetricRegistry(MetricSettings settings, TimeProvider time)
             {
                 if (writer.UnflushedBytes < FlushBytes)
                     continue;
-                writer.TakeUnflushedBytes();
+                writer.CommitPiece();
                 FlushResult flushed = await output.FlushAsync(cancellation).ConfigureAwait(false);
                 if (flushed.IsCompleted || flushed.IsCanceled)
                     return;

@@ -1,0 +1,74 @@
+using Ztunnel.Linux.Sockets;
+using Ztunnel.Mesh.Authorization;
+using Ztunnel.Mesh.Routing;
+using Ztunnel.Proxy;
+using Ztunnel.Settings;
+using Ztunnel.Telemetry.Metrics;
+using Ztunnel.Tls.Handshake;
+
+namespace Ztunnel;
+
+/// <summary>Turns the settings into each component's own record.</summary>
+internal static class Composition
+{
+    /// <summary>What this build cannot do yet although the settings ask for it: said in one line each before anything is opened.</summary>
+    public static IEnumerable<string> FindMissingParts(ZtunnelSettings settings)
+    {
+        if (settings.ControlPlane.XdsAddress is not null)
+            yield return "invalid configuration: XDS_ADDRESS: this build has no xDS client; expected XDS_ADDRESS= (empty) and LOCAL_XDS_PATH";
+        if (!settings.ControlPlane.FakeCa)
+            yield return "invalid configuration: CA_ADDRESS: this build has no client for it; expected FAKE_CA=true";
+        if (settings.Mode is { Mode: ProxyMode.Shared, LocalPodsPath: null })
+            yield return "invalid configuration: INPOD_UDS: this build does not speak with the node agent; expected ZTUNNEL_LOCAL_PODS_PATH, or PROXY_MODE=dedicated";
+        if (!settings.Mode.ProxyEnabled)
+            yield return "invalid configuration: ENABLE_PROXY=false: this build has no DNS proxy, so nothing would be served";
+    }
+
+    public static MetricSettings Metrics(ZtunnelSettings settings) => new()
+    {
+        Loops = settings.Tuning.WorkerThreads,
+        QuietPeriod = settings.Observability.MetricsQuietPeriod,
+        DroppedTrafficLabels = settings.Observability.DroppedTrafficLabels,
+    };
+
+    public static TlsSettings Tls(ZtunnelSettings settings, TimeProvider time) => new()
+    {
+        Time = time,
+        KeyExchange = settings.ControlPlane.PostQuantumOnly ? KeyExchangePolicy.HybridOnly : KeyExchangePolicy.Standard,
+    };
+
+    public static SocketSettings Sockets(ZtunnelSettings settings) => new()
+    {
+        Mark = settings.Mode.PacketMark,
+        // A dedicated proxy shares its ports with nobody: a second one is a mistake, and must fail to bind.
+        ReusePort = settings.Mode is { Mode: ProxyMode.Shared, PortReuse: true },
+        KeepAlive = new KeepAliveSettings
+        {
+            Enabled = settings.Tuning.KeepAliveEnabled,
+            Time = settings.Tuning.KeepAliveTime,
+            Interval = settings.Tuning.KeepAliveInterval,
+            Retries = settings.Tuning.KeepAliveRetries,
+        },
+        UserTimeout = settings.Tuning.UserTimeout,
+        OriginalSource = settings.Mode.OriginalSource,
+        IPv6 = settings.Mode.IPv6Enabled,
+    };
+
+    public static RoutingContext Routing(ZtunnelSettings settings) => new(settings.Node.Network, settings.Mode.IPv6Enabled) { Socks5Enabled = settings.Mode.Socks5Enabled };
+
+    public static ProxySettings Proxy(ZtunnelSettings settings) => new()
+    {
+        Network = settings.Node.Network,
+        IPv6Enabled = settings.Mode.IPv6Enabled,
+        ResponseBaggage = settings.Mode.ResponseBaggage,
+        LocalhostAppTunnel = settings.Mode.LocalhostAppTunnel,
+        Socks5Enabled = settings.Mode.Socks5Enabled,
+        PoolMaxStreams = settings.Tuning.PoolMaxStreams,
+        PoolUnusedRelease = settings.Tuning.PoolUnusedRelease,
+        Http2StreamWindowBytes = settings.Tuning.StreamWindowBytes,
+        Http2ConnectionWindowBytes = settings.Tuning.ConnectionWindowBytes,
+        Http2FrameBytes = settings.Tuning.FrameBytes,
+        TerminationDeadline = settings.Tuning.TerminationDeadline,
+        Policies = new PolicySettings { UnknownPolicies = settings.Mode.UnknownPoliciesSkipped ? UnknownPolicyHandling.Skip : UnknownPolicyHandling.FailClosed },
+    };
+}

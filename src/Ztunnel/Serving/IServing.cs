@@ -1,0 +1,17 @@
+using Ztunnel.Http.Dump;
+
+namespace Ztunnel.Serving;
+
+/// <summary>What the process serves: all pods of a node, or one workload.</summary>
+public interface IServing
+{
+    /// <summary>What it adds to the dump.</summary>
+    IEnumerable<IDumpSection> DumpSections { get; }
+
+    /// <summary>Opens the listeners; the mesh has had its first state by now.</summary>
+    /// <exception cref="StartException">A port cannot be had.</exception>
+    Task StartAsync();
+
+    /// <summary>Closes the listeners and ends the connections: gracefully within the deadline, or at once.</summary>
+    Task StopAsync(bool graceful);
+}

@@ -1,0 +1,40 @@
+using System.Collections.Concurrent;
+using Ztunnel.InPod.Pods;
+using Ztunnel.Linux.Namespaces;
+using Ztunnel.Linux.Sockets;
+using Ztunnel.Mesh.State;
+using Ztunnel.Proxy;
+using Ztunnel.Proxy.Connections;
+
+namespace Ztunnel.Serving;
+
+/// <summary>Joins the life of pods and the data plane: starts a pod's proxy in its namespace, and knows the running ones by pod for the dump.</summary>
+public sealed class PodProxies(ProxyFactory proxies, SocketSettings sockets) : IWorkloadProxyFactory
+{
+    private readonly ConcurrentDictionary<string, PodProxy> _running = new(StringComparer.Ordinal);
+
+    public Task<IWorkloadProxy> StartAsync(PodIdentity pod, NetworkNamespace podNamespace, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        WorkloadProxy proxy = proxies.Start(new LocalWorkloadKey(pod.Name, pod.Namespace, pod.ServiceAccount), new SocketFactory(podNamespace, sockets));
+        var started = new PodProxy(this, pod.Uid, proxy);
+        // A pod made anew takes the place of its predecessor, which is being torn down.
+        _running[pod.Uid] = started;
+        return Task.FromResult<IWorkloadProxy>(started);
+    }
+
+    /// <summary>The open connections of a pod; null when it has no proxy.</summary>
+    public async Task<IReadOnlyList<ConnectionEntry>?> DescribeAsync(string uid, CancellationToken cancellation) =>
+        _running.TryGetValue(uid, out PodProxy? pod) ? await pod.Proxy.DescribeConnectionsAsync().WaitAsync(cancellation).ConfigureAwait(false) : null;
+
+    private sealed class PodProxy(PodProxies owner, string uid, WorkloadProxy proxy) : IWorkloadProxy
+    {
+        public WorkloadProxy Proxy { get; } = proxy;
+
+        public Task StopAsync(bool graceful)
+        {
+            owner._running.TryRemove(new KeyValuePair<string, PodProxy>(uid, this));
+            return Proxy.StopAsync(graceful);
+        }
+    }
+}
