@@ -25,6 +25,8 @@ public sealed class StatsPort(IReadOnlyList<IPEndPoint> addresses, MetricRegistr
         context.Response.Headers.Vary = "accept-encoding";
         if (Compress(context) is not { } compressed)
         {
+            // Memory asked for before the response has started is not the pipe's own and must be advanced before the start: a piece-wise writer would mix the two.
+            await context.Response.StartAsync(context.RequestAborted).ConfigureAwait(false);
             await metrics.WriteAsync(context.Response.BodyWriter, context.RequestAborted).ConfigureAwait(false);
             return;
         }
