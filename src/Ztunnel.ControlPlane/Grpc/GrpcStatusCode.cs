@@ -40,4 +40,7 @@ public sealed class GrpcException : Exception
     }
 
     public GrpcStatus Status { get; }
+
+    /// <summary>The status says what became of the connection, not what the server answered.</summary>
+    public bool IsTransportFailure => InnerException is not null;
 }

@@ -75,8 +75,8 @@ internal static class AddressValues
         return null;
     }
 
-    /// <summary>A map from service port to target port.</summary>
-    public static PortMap Ports(YamlNode? node, FieldPath path, uint minimumTarget, ProblemList problems)
+    /// <summary>A map from service port to target port; 0 stands for a named port that is mapped elsewhere.</summary>
+    public static PortMap Ports(YamlNode? node, FieldPath path, ProblemList problems)
     {
         if (node is null || Values.AsMap(node, path, problems) is not { } map) return PortMap.Empty;
 
@@ -86,7 +86,7 @@ internal static class AddressValues
         {
             // JSON has its keys in quotes.
             if (!Values.IsNumber(key.Text, 1, ushort.MaxValue, out uint servicePort)) Values.Expected("a port from 1 to 65535", key, path, problems);
-            ports[count++] = ((ushort)servicePort, (ushort)Values.AsNumber(value, path.Key(key.Text), minimumTarget, ushort.MaxValue, problems));
+            ports[count++] = ((ushort)servicePort, (ushort)Values.AsNumber(value, path.Key(key.Text), 0, ushort.MaxValue, problems));
         }
         return PortMap.Create(ports);
     }

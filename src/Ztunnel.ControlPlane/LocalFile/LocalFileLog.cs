@@ -5,8 +5,9 @@ namespace Ztunnel.ControlPlane.LocalFile;
 /// <summary>What the local file source logs. Ids 5000–5099.</summary>
 internal static partial class LocalFileLog
 {
-    [LoggerMessage(5000, LogLevel.Information, "{Source}: loaded {Workloads} workloads, {Services} services, {Policies} policies")]
-    public static partial void Loaded(ILogger logger, string source, int workloads, int services, int policies);
+    // Text and the first two fields are the reference's.
+    [LoggerMessage(5000, LogLevel.Information, "local config initialized")]
+    public static partial void Loaded(ILogger logger, int num_workloads, int num_policies, int num_services, string source);
 
     [LoggerMessage(5001, LogLevel.Information, "{Source}: reloaded; changed: {Workloads} workloads, {Services} services, {Policies} policies")]
     public static partial void Reloaded(ILogger logger, string source, int workloads, int services, int policies);

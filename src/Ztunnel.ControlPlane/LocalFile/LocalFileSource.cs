@@ -38,7 +38,7 @@ public sealed class LocalFileSource(LocalFileSettings settings, MeshStore store,
         (LocalMesh mesh, FileSignature signature) = Read();
         store.Replace(LocalMeshChanges.Everything(mesh));
         Volatile.Write(ref _current, mesh);
-        LocalFileLog.Loaded(logger, settings.Source, mesh.Workloads.Length, mesh.Services.Length, mesh.Policies.Length);
+        LocalFileLog.Loaded(logger, mesh.Workloads.Length, mesh.Policies.Length, mesh.Services.Length, settings.Source);
         if (settings.Path is not null) _watching = WatchAsync(new FileWatch(signature), settings.Path);
     }
 

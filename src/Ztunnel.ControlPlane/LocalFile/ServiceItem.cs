@@ -30,8 +30,7 @@ internal static class ServiceItem
             Hostname = fields.RequiredText("hostname"),
             Vips = fields.List("vips", required: true, AddressValues.NetworkAddress).ToValueArray(),
             CidrVips = fields.List("cidrVips", required: false, ReadCidrVip).ToValueArray(),
-            // Target port 0: a named port, which each endpoint maps itself.
-            Ports = AddressValues.Ports(fields.Required("ports"), path.Key("ports"), minimumTarget: 0, problems),
+            Ports = AddressValues.Ports(fields.Required("ports"), path.Key("ports"), problems),
             SubjectAltNames = fields.List("subjectAltNames", required: false, static (item, at, list) => Values.AsText(item, at, list) ?? "").ToValueArray(),
             Waypoint = AddressValues.Gateway(fields.Nullable("waypoint"), path.Key("waypoint"), problems),
             WeightedWaypoints = fields.List("weightedWaypoints", required: false, ReadWeightedWaypoint).OfType<WeightedWaypoint>().ToValueArray(),
@@ -93,7 +92,7 @@ internal static class ServiceItem
             if (MapFields.Open(item, at, problems) is not { } fields) continue;
 
             if (fields.Text("workloadUid", absent: uid.Text) != uid.Text) problems.Add(fields.Position, at.Key("workloadUid"), $"expected the same as the key, {uid.Text}");
-            PortMap ports = AddressValues.Ports(fields.Optional("port"), at.Key("port"), minimumTarget: 1, problems);
+            PortMap ports = AddressValues.Ports(fields.Optional("port"), at.Key("port"), problems);
             endpoints.Add(new Endpoint(uid.Text, ports, fields.Word("status", WorkloadItem.Statuses, absent: HealthStatus.Healthy)));
             fields.RejectOthers();
         }

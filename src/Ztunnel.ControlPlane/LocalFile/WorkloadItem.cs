@@ -87,7 +87,7 @@ internal static class WorkloadItem
         foreach ((YamlScalar key, YamlNode ports) in map.Entries)
         {
             NamespacedName service = AddressValues.Name(key, path, problems);
-            services.Add(new ServiceMembership(service, AddressValues.Ports(ports, path.Key(key.Text), minimumTarget: 1, problems)));
+            services.Add(new ServiceMembership(service, AddressValues.Ports(ports, path.Key(key.Text), problems)));
         }
         return services.ToValueArray();
     }

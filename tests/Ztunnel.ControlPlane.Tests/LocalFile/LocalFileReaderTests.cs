@@ -207,7 +207,7 @@ public sealed class LocalFileReaderTests
     [InlineData("workloads: [{namespace: a, workloadIps: [], services: {}, locality: {region: r}}]", "workloads[0].locality: the key 'zone' is missing|the key 'subzone' is missing")]
     [InlineData("workloads: [{namespace: a, workloadIps: [], services: {}, authorizationPolicies: [x]}]", "workloads[0].authorizationPolicies[0]: expected namespace/name, got 'x'")]
     [InlineData("workloads: [{namespace: a, workloadIps: [], services: {cart: {80: 80}}}]", "workloads[0].services: expected namespace/name, got 'cart'")]
-    [InlineData("workloads: [{namespace: a, workloadIps: [], services: {a/cart: {80: 0}}}]", "workloads[0].services[\"a/cart\"].80: expected a number from 1 to 65535, got '0'")]
+    [InlineData("workloads: [{namespace: a, workloadIps: [], services: {a/cart: {80: 65536}}}]", "workloads[0].services[\"a/cart\"].80: expected a number from 0 to 65535, got '65536'")]
     [InlineData("workloads: [{namespace: a, workloadIps: [], services: {a/cart: {65536: 80}}}]", "expected a port from 1 to 65535, got '65536'")]
     [InlineData("workloads: [{namespace: a, workloadIps: [], services: {a/cart: [80]}}]", "workloads[0].services[\"a/cart\"]: expected a map, got a list")]
     [InlineData("workloads: [{namespace: a, workloadIps: [], services: {}, waypoint: {destination: 10.0.0.1}}]", "workloads[0].waypoint.destination: expected network/ip or namespace/hostname, got '10.0.0.1'")]
