@@ -98,7 +98,9 @@ internal sealed class ExpositionWriter(IBufferWriter<byte> output)
 
     private void Commit()
     {
-        output.Advance(_used);
+        // A response that has not begun refuses to be advanced, even by nothing.
+        if (_used > 0)
+            output.Advance(_used);
         _committed += _used;
         _used = 0;
         _chunk = default;

@@ -39,7 +39,7 @@ public sealed class HttpServer : IHttpApplication<HttpContext>, IAsyncDisposable
         options.Limits.MaxRequestBodySize = BodyBytes;
         options.Limits.MaxConcurrentConnections = Connections;
         foreach (IPEndPoint address in ports.SelectMany(static port => port.Addresses))
-            options.Listen(address, static listen => listen.Protocols = HttpProtocols.Http1);
+            options.Listen(address, Configure);
 
         var transport = new SocketTransportFactory(Options.Create(new SocketTransportOptions { IOQueueCount = 1 }), loggers);
         _server = new KestrelServer(Options.Create(options), transport, loggers);
@@ -78,6 +78,17 @@ public sealed class HttpServer : IHttpApplication<HttpContext>, IAsyncDisposable
     {
         _server.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    private static void Configure(ListenOptions listen)
+    {
+        listen.Protocols = HttpProtocols.Http1;
+        // A client that closes its side behind the request still wants the answer; Kestrel would drop it when it hears of the close. One that is gone altogether is noticed by the write.
+        listen.Use(static next => connection =>
+        {
+            connection.ConnectionClosed = CancellationToken.None;
+            return next(connection);
+        });
     }
 
     HttpContext IHttpApplication<HttpContext>.CreateContext(IFeatureCollection contextFeatures) => new DefaultHttpContext(contextFeatures);
