@@ -24,9 +24,6 @@ public enum EndReason : byte
     /// <summary>The peer of the tunnel did not answer a PING in time.</summary>
     TunnelTimedOut,
 
-    /// <summary>The connection stood half open or idle for longer than the limit.</summary>
-    IdleTimedOut,
-
     /// <summary>An authorization policy does not allow the connection.</summary>
     PolicyDenied,
 

@@ -34,7 +34,6 @@ public static class EndReasons
         new("stream_reset", ResponseFlag.Connect, FaultSide.Destination, "the other proxy gave the stream up: its log line of the same time has the cause"),
         new("tunnel_lost", ResponseFlag.Connect, FaultSide.Network, "the connection between the proxies broke: node, network or a restart of the other proxy"),
         new("tunnel_timed_out", ResponseFlag.Connect, FaultSide.Network, "the other proxy stopped answering: node down, network partition or overload"),
-        new("idle_timed_out", ResponseFlag.None, FaultSide.Nobody, "the connection was idle for longer than the limit"),
         new("policy_denied", ResponseFlag.Deny, FaultSide.Policy, "the AuthorizationPolicy or PeerAuthentication that applies to the destination"),
         new("policy_changed", ResponseFlag.Deny, FaultSide.Policy, "a policy that changed no longer allows the connection"),
         new("connect_failed", ResponseFlag.Connect, FaultSide.Destination, "does the destination listen on this address and port"),

@@ -165,7 +165,7 @@ internal sealed class HboneConnection : ISocketHandler, IHttp2Events
         {
             Deliveries.Flush();
             Sender.Run();   // GOAWAY is queued
-            Close(new ConnectionOutcome(EndReason.TunnelLost, $"h2 failed: connection error: {result.Text}"), sendCloseNotify: true);
+            Close(new ConnectionOutcome(EndReason.Http2Failed, $"h2 failed: connection error: {result.Text}"), sendCloseNotify: true);
             return;
         }
 

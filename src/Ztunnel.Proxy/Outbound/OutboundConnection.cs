@@ -110,6 +110,10 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
             if (outcome.Reason == EndReason.None || _ended)
                 return;
 
+            // A tunnel that broke or was being closed under an unanswered CONNECT has delivered nothing, and says nothing about the endpoint: a fresh tunnel decides.
+            if (setUp.TryRetryHop(outcome))
+                continue;
+
             if (!IsWorthAnotherHop(outcome, setUp) || _home.Loop.NowMilliseconds >= setUp.DeadlineMilliseconds || !route.TryNext(out NextHop? next))
             {
                 Fail(outcome);
@@ -117,6 +121,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
             }
 
             hop = next;
+            setUp.HopRetried = false;
         }
     }
 
@@ -225,7 +230,10 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
         setUp.Status = answer.Status;
         ConnectionOutcome outcome = answer.Status != 0
             ? new ConnectionOutcome(EndReason.HttpStatus, $"http status: {ProtocolTexts.DescribeStatus(answer.Status)}")
-            : answer.Outcome;
+            : answer.Outcome.Reason == EndReason.StreamReset
+                ? new ConnectionOutcome(EndReason.Http2Failed, answer.Outcome.Error!.Replace("io error: ", "h2 failed: ", StringComparison.Ordinal))
+                : answer.Outcome;
+        setUp.AnswerMissing = answer.Status == 0 && answer.Outcome.Reason is EndReason.StreamReset or EndReason.TunnelLost or EndReason.TunnelTimedOut;
         stream.Abort(Http2ErrorCode.Cancel, outcome);
         return outcome;
     }
@@ -393,6 +401,11 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
 
         public int Status { get; set; }
 
+        /// <summary>The stream or its tunnel ended before the CONNECT was answered.</summary>
+        public bool AnswerMissing { get; set; }
+
+        public bool HopRetried { get; set; }
+
         public long DeadlineMilliseconds { get; set; }
 
         public LoopSignal<ConnectAnswer>? Answer { get; set; }
@@ -400,5 +413,16 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
         public CancellationToken Cancellation => (_cancellation ??= new CancellationTokenSource()).Token;
 
         public void Cancel() => _cancellation?.Cancel();
+
+        /// <summary>Whether the same hop deserves one more attempt.</summary>
+        public bool TryRetryHop(in ConnectionOutcome outcome)
+        {
+            if (!AnswerMissing || HopRetried || outcome.Reason == EndReason.Drained)
+                return false;
+
+            HopRetried = true;
+            AnswerMissing = false;
+            return true;
+        }
     }
 }
