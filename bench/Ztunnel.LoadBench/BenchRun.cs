@@ -64,7 +64,7 @@ internal sealed class BenchRun(BenchSettings settings, TimeProvider time, TextWr
     private async Task<ScenarioReport> AskAsync(Scenario scenario, CancellationToken cancellation)
     {
         progress.Write($"{scenario.Name} ");
-        SubjectBench[] asked = [.. _benches.Where(bench => !scenario.IsAboutProxies || bench.Subject.IsCaptured)];
+        SubjectBench[] asked = [.. _benches.Where(bench => (!scenario.IsAboutProxies || bench.Subject.IsCaptured) && (!scenario.IsAboutTls || bench.Subject.IsEncrypted))];
         var results = asked.ToDictionary(static bench => bench, static _ => new List<LoadResult>());
         var errors = new Dictionary<SubjectBench, string>();
         for (int repetition = 0; repetition < settings.Repetitions; repetition++)
@@ -122,7 +122,7 @@ internal sealed class BenchRun(BenchSettings settings, TimeProvider time, TextWr
 
     private void Publish(MachineFacts facts, List<ScenarioReport> reports)
     {
-        string table = TableWriter.Write(reports);
+        string table = TableWriter.Write(reports) + BudgetTable.Write(reports, settings.Root is not null, facts.AesSecondsPerGib);
         progress.WriteLine(table);
         Directory.CreateDirectory(settings.OutputFolder);
         string name = Path.Combine(settings.OutputFolder, time.GetUtcNow().ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture) + (settings.Root is null ? "" : "-debian13"));

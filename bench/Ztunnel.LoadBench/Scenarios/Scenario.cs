@@ -22,5 +22,8 @@ internal sealed record Scenario
     /// <summary>A direct connection has no proxies to ask about.</summary>
     public bool IsAboutProxies { get; init; }
 
+    /// <summary>Nor has one without encryption anything to shake hands about.</summary>
+    public bool IsAboutTls { get; init; }
+
     public required Func<LoadResult, IEnumerable<(Metric Metric, double Value)>> Read { get; init; }
 }

@@ -14,6 +14,10 @@ internal static class ScenarioCatalogue
     /// <summary>Descriptors that a proxy needs besides two for each connection.</summary>
     private const int SpareDescriptors = 1000;
 
+    public static readonly Metric[] KibAt1K = Metric.KibPer("conn at 1k", "connection_1k");
+    public static readonly Metric[] KibAt10K = Metric.KibPer("conn at 10k", "connection_10k");
+    public static readonly Metric[] KibPerTunnel = Metric.KibPer("tunnel", "tunnel");
+
     /// <summary>10,000 connections, or as many as the machine's descriptor limit allows a process that needs two for each.</summary>
     public static int ManyIdleConnections { get; } = Math.Min(ManyConnections, (FileLimit.Hard - SpareDescriptors) / 2 / 500 * 500);
 
@@ -44,19 +48,19 @@ internal static class ScenarioCatalogue
             Name = "handshake", Question = "the same to a fresh address each time: a full mutual handshake for each",
             Load = ["--kind", "connect", "--connections", "16", "--fresh-from", Testbed.FreshFirst, "--fresh-count", Text(ZtunnelSubject.FreshAddressCount)],
             // The window must end before the fresh addresses do: 4,096 last 2.4 s at 1,700 a second.
-            WarmUp = TimeSpan.FromSeconds(0.2), Measured = TimeSpan.FromSeconds(1.2), NeedsNewPair = true, IsAboutProxies = true, Read = Rate,
+            WarmUp = TimeSpan.FromSeconds(0.2), Measured = TimeSpan.FromSeconds(1.2), NeedsNewPair = true, IsAboutTls = true, Read = Rate,
         },
         new Scenario
         {
             Name = "idle", Question = $"resident memory at rest and for each idle connection, at 1,000 and at {ManyIdleConnections}",
             Load = ["--kind", "idle", "--steps", $"1000,{ManyIdleConnections}", "--settle", "0.5"], NeedsNewPair = true, IsAboutProxies = true,
-            Read = static result => [.. AtRest(result), .. Each(result, 1, Metric.KibPer("conn at 1k", "connection_1k")), .. Each(result, 2, Metric.KibPer("conn at 10k", "connection_10k"))],
+            Read = static result => [.. AtRest(result), .. Each(result, 1, KibAt1K), .. Each(result, 2, KibAt10K)],
         },
         new Scenario
         {
             Name = "idle-tunnels", Question = "resident memory for each idle tunnel: 1,000 connections to 1,000 addresses",
             Load = ["--kind", "idle", "--fresh-from", Testbed.FreshFirst, "--fresh-count", "1000", "--settle", "0.5"], NeedsNewPair = true, IsAboutProxies = true,
-            Read = static result => [.. AtRest(result), .. Each(result, 1, Metric.KibPer("tunnel", "tunnel"))],
+            Read = static result => [.. AtRest(result), .. Each(result, 1, KibPerTunnel)],
         },
     ];
 

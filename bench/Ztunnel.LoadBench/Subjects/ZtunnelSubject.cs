@@ -30,8 +30,12 @@ internal sealed class ZtunnelSubject(string name, int workers) : Subject(name)
         }
 
         CommandResult version = await Command.TryRunAsync(TimeSpan.FromSeconds(10), binaries.Ztunnel, ["version"], CancellationToken.None);
-        return $"{version.Output.Split('\n')[0]}, dedicated mode, {workers} worker{(workers == 1 ? "" : "s")}";
+        return $"{ShortVersion(version.Output)}, dedicated mode, {workers} worker{(workers == 1 ? "" : "s")}";
     }
+
+    /// <summary>Of the line that `ztunnel version` prints, what tells builds apart.</summary>
+    private static string ShortVersion(string line) =>
+        string.Join(' ', line.Split('"').Where(static (_, index) => index % 2 == 1).Take(3));
 
     private BackgroundProcess Start(SubjectContext context, string networkNamespace, string mesh, string workload)
     {
