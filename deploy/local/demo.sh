@@ -265,6 +265,9 @@ main() {
   fi
   # Building needs no privilege, namespaces do.
   [ "$(id -u)" -eq 0 ] || exec sudo -E env "PATH=$PATH" "${BASH_SOURCE[0]}" "$@"
+  # Held by this script alone: what --keep leaves running does not inherit it.
+  exec 9>/run/zt-demo.lock
+  flock -n 9 || fail "another demo is running on this machine"
   if [ "${1:-}" = down ]; then
     tear_down
     echo "removed"

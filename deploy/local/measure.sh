@@ -44,7 +44,7 @@ access_lines() { grep -E 'access.*connection complete' "$STATE/$1.log" | grep -E
 # field NAME < line
 field() { sed -nE "s/.*[[:space:]]$1=\"?([^\" ]+)\"?.*/\1/p"; }
 
-metrics_of() { inside "$1" curl -sS --max-time 5 http://127.0.0.1:15020/metrics; }
+metrics_of() { inside "$1" curl -sSf --max-time 5 http://127.0.0.1:15020/metrics; }
 
 # gigabits FROM ADDRESS OPTION...: what the receiver got, in Gbit/s.
 gigabits() {

@@ -37,7 +37,7 @@ inside() {
 start_inside() {
   local member=$1 log=$2
   shift 2
-  setsid nsenter "--net=$(netns_of "$member")" "$@" >"$log" 2>&1 </dev/null &
+  setsid nsenter "--net=$(netns_of "$member")" "$@" >"$log" 2>&1 </dev/null 9>&- &
   # shellcheck disable=SC2034 # for the caller
   started=$!
 }

@@ -41,7 +41,8 @@ internal sealed class TargetLogger(LogSink sink, LogGate gate) : ILogger
         {
             if (key == TemplateKey || value is null or LogSpan || IsMentioned(template, key))
                 continue;
-            Encoding.UTF8.TryGetBytes(key, name, out int length);
+            // A parameter may need the mark to be a name in C# (@namespace); the field does not.
+            Encoding.UTF8.TryGetBytes(key.AsSpan().TrimStart('@'), name, out int length);
             AppendField(ref line, name[..length], value);
         }
     }

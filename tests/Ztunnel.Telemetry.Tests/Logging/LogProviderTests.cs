@@ -43,6 +43,15 @@ public sealed partial class LogProviderTests
     }
 
     [Fact]
+    public async Task Log_ParameterNamedLikeAKeyword_IsAFieldWithoutItsMark()
+    {
+        await using var log = new LogFixture(LogFormat.Plain, "info");
+        PodReceived(log.Provider.CreateLogger("inpod::statemanager"), "default");
+
+        Assert.EndsWith("pod received, starting proxy\tnamespace=\"default\"\n", await log.StopAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Log_FilterReplaced_TakesEffectOnLoggersThatExist()
     {
         await using var log = new LogFixture(LogFormat.Plain, "warn");
@@ -81,6 +90,9 @@ public sealed partial class LogProviderTests
         log.Levels.Replace(quiet);
         CannotRead(log.Provider.CreateLogger("ztunnel"), "cannot\nread", new InvalidOperationException("no \"x\""));
     }
+
+    [LoggerMessage(6, LogLevel.Information, "pod received, starting proxy")]
+    private static partial void PodReceived(ILogger log, string @namespace);
 
     [LoggerMessage(1, LogLevel.Information, "listener established")]
     private static partial void ListenerEstablished(ILogger logger, IPEndPoint address, string component, bool transparent);

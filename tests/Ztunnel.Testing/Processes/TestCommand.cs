@@ -19,6 +19,7 @@ public static class TestCommand
     public static CommandResult Run(TimeSpan limit, string program, params string[] arguments)
     {
         using TestProcess process = TestProcess.Start(program, arguments);
+        process.CloseInput();
         return process.WaitForEnd(limit);
     }
 }

@@ -57,10 +57,11 @@ public sealed class TestProcess : IDisposable
         }
 
         Process process = Process.Start(start) ?? throw new InvalidOperationException($"`{program}` did not start");
-        process.StandardInput.Close();
         var started = new TestProcess(process, $"{program} {string.Join(' ', arguments)}");
         process.OutputDataReceived += (_, line) => started.Keep(started._output, line.Data);
         process.ErrorDataReceived += (_, line) => started.Keep(started._error, line.Data);
+        process.EnableRaisingEvents = true;
+        process.Exited += (_, _) => started.FailWatchers();
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         return started;
@@ -91,6 +92,11 @@ public sealed class TestProcess : IDisposable
                 return earlier;
             }
 
+            if (_process.HasExited)
+            {
+                throw EndedEarly();
+            }
+
             _watchers.Add((wanted, found));
         }
 
@@ -105,6 +111,15 @@ public sealed class TestProcess : IDisposable
         }
     }
 
+    /// <summary>Writes a line to the program's standard input, which stays open.</summary>
+    public void SendLine(string line)
+    {
+        _process.StandardInput.Write(line + "\n");
+        _process.StandardInput.Flush();
+    }
+
+    public void CloseInput() => _process.StandardInput.Close();
+
     /// <summary>Sends a signal by name ("TERM", "INT").</summary>
     public void Signal(string name) => TestCommand.Run("kill", "-s", name, Id.ToString(System.Globalization.CultureInfo.InvariantCulture)).EnsureSucceeded();
 
@@ -118,6 +133,21 @@ public sealed class TestProcess : IDisposable
 
         _process.Dispose();
     }
+
+    private void FailWatchers()
+    {
+        // Also waits until both pipes are read: the line may be the last that was written.
+        _process.WaitForExit();
+        lock (_lock)
+        {
+            foreach ((_, TaskCompletionSource<string> found) in _watchers)
+            {
+                found.TrySetException(EndedEarly());
+            }
+        }
+    }
+
+    private InvalidOperationException EndedEarly() => new($"`{_commandLine}` ended with {_process.ExitCode} before it wrote the expected line; it wrote: {Output}{Error}");
 
     private void Keep(StringBuilder stream, string? line)
     {

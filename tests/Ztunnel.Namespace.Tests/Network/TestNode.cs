@@ -1,0 +1,79 @@
+using Ztunnel.Testing.Namespaces;
+using Ztunnel.Testing.Processes;
+
+namespace Ztunnel.Namespace.Tests.Network;
+
+/// <summary>A node: a namespace of its own with one published ztunnel in it, which serves the node's pods.</summary>
+internal sealed class TestNode(TestNamespace network, string name, string folder) : IDisposable
+{
+    private TestProcess? _ztunnel;
+
+    public TestNamespace Namespace { get; } = network;
+
+    public string Name { get; } = name;
+
+    public string PodList { get; } = Path.Combine(folder, $"{name}.pods.json");
+
+    public TestProcess Ztunnel => _ztunnel ?? throw new InvalidOperationException($"{Name} has no ztunnel");
+
+    /// <summary>The published binary; run.sh names it, a developer has it where publish.sh puts it.</summary>
+    public static string Binary { get; } = FindBinary();
+
+    public void WritePods(IEnumerable<TestPod> pods)
+    {
+        IEnumerable<string> entries = pods.Where(pod => pod.Node == Name).Select(static pod =>
+            $$"""{"uid": "{{pod.Name}}", "name": "{{pod.Name}}", "namespace": "default", "serviceAccount": "{{pod.Name}}", "netns": "{{pod.Namespace.Path}}"}""");
+        File.WriteAllText(PodList + ".new", $"{{\"pods\": [\n{string.Join(",\n", entries)}\n]}}\n");
+        File.Move(PodList + ".new", PodList, overwrite: true);
+    }
+
+    public async Task StartAsync(string meshFile)
+    {
+        var environment = new Dictionary<string, string>
+        {
+            ["NODE_NAME"] = Name,
+            ["XDS_ADDRESS"] = "",
+            ["LOCAL_XDS_PATH"] = meshFile,
+            ["ZTUNNEL_LOCAL_PODS_PATH"] = PodList,
+            ["FAKE_CA"] = "true",
+            ["ZTUNNEL_FAKE_CA_ROOT"] = Path.Combine(folder, "root.pem"),
+            ["ISTIO_META_DNS_CAPTURE"] = "false",
+            ["RUST_LOG"] = "info",
+        };
+        _ztunnel = TestProcess.Start("nsenter", environment, $"--net={Namespace.Path}", Binary, "proxy", "ztunnel");
+        await _ztunnel.WaitForLineAsync(static line => line.Contains("marking server ready", StringComparison.Ordinal));
+    }
+
+    /// <summary>Waits for an access log line (or any other) that holds all of these.</summary>
+    public Task<string> WaitForLogAsync(params string[] parts) =>
+        Ztunnel.WaitForLineAsync(line => parts.All(part => line.Contains(part, StringComparison.Ordinal)));
+
+    /// <summary>The sum over the series of one family whose labels hold all of these.</summary>
+    public async Task<double> ReadMetricAsync(string family, params string[] labels)
+    {
+        string scrape = await Task.Run(() => Namespace.Run("curl", "-sS", "--max-time", "5", "http://127.0.0.1:15020/metrics"));
+        return scrape.Split('\n')
+            .Where(line => line.StartsWith(family + "{", StringComparison.Ordinal) && labels.All(label => line.Contains(label, StringComparison.Ordinal)))
+            .Sum(static line => double.Parse(line.AsSpan(line.LastIndexOf(' ') + 1), System.Globalization.CultureInfo.InvariantCulture));
+    }
+
+    public void Dispose()
+    {
+        _ztunnel?.Dispose();
+        Namespace.Dispose();
+    }
+
+    private static string FindBinary()
+    {
+        if (Environment.GetEnvironmentVariable("ZTUNNEL_BINARY") is { Length: > 0 } named)
+            return named;
+        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            string candidate = Path.Combine(folder.FullName, "artifacts", "native", "ztunnel");
+            if (File.Exists(candidate))
+                return candidate;
+        }
+
+        throw new InvalidOperationException("no published binary: run src/publish.sh, or name one in ZTUNNEL_BINARY");
+    }
+}

@@ -1,0 +1,185 @@
+"""The clients of a test pod. `client.py VERB HOST PORT [ARGUMENT]` prints one line: what the application got.
+
+send TEXT        sends, ends its sending side, prints the answer
+parallel COUNT   as many connections at once, all open before the first byte; prints "COUNT ok" or what went wrong
+transfer BYTES   as many bytes in both directions at once; prints "ok" when both digests agree
+upload BYTES     sends as many bytes, prints "ok" when the answer is their digest
+half             reads to the end of the server's data, then sends 100,000 bytes and ends
+reset            sends a byte and resets as soon as told by a line on standard input
+expect           sends a byte, prints how the connection ends: eof or reset
+raw              sends what no protocol knows; prints refused, reset, eof, "data TEXT" or timeout
+hold             connects, prints "connected", sends what comes as lines on standard input and prints the answers, then how it ended
+"""
+import asyncio
+import hashlib
+import socket
+import struct
+import sys
+
+from server import CHUNK, pattern
+
+RAW_SECONDS = 5
+
+
+def connect(host, port, timeout=10):
+    return socket.create_connection((host, port), timeout=timeout)
+
+
+def read_all(connection):
+    parts = []
+    while data := connection.recv(CHUNK):
+        parts.append(data)
+    return b"".join(parts)
+
+
+def send(host, port, text):
+    with connect(host, port) as connection:
+        connection.sendall(text.encode())
+        connection.shutdown(socket.SHUT_WR)
+        print(read_all(connection).decode())
+
+
+async def parallel(host, port, count):
+    everybody_connected = asyncio.Event()
+    connected = 0
+
+    async def one(number):
+        nonlocal connected
+        reader, writer = await asyncio.open_connection(host, port)
+        connected += 1
+        if connected == int(count):
+            everybody_connected.set()
+        await everybody_connected.wait()
+        text = f"connection {number} ".encode() * 50
+        writer.write(text)
+        writer.write_eof()
+        answer = await reader.read(-1)
+        writer.close()
+        return answer == text + text
+
+    results = await asyncio.wait_for(asyncio.gather(*(one(number) for number in range(int(count))), return_exceptions=True), 60)
+    wrong = [result for result in results if result is not True]
+    print(f"{count} ok" if not wrong else f"{len(wrong)} of {count} failed, first: {wrong[0]!r}")
+
+
+def digest_of_pattern(size):
+    digest = hashlib.sha256()
+    for block in pattern(size):
+        digest.update(block)
+    return digest.digest()
+
+
+async def transfer(host, port, size):
+    size = int(size)
+    reader, writer = await asyncio.open_connection(host, port, limit=2 * CHUNK)
+    received = hashlib.sha256()
+
+    async def push():
+        writer.write(struct.pack("!Q", size))
+        for block in pattern(size):
+            writer.write(block)
+            await writer.drain()
+        writer.write_eof()
+
+    async def pull():
+        left = size
+        while left:
+            data = await reader.read(min(CHUNK, left))
+            if not data:
+                raise ConnectionError(f"{left} of {size} bytes missing")
+            received.update(data)
+            left -= len(data)
+        return await reader.read(-1)
+
+    _, seen_by_server = await asyncio.gather(push(), pull())
+    expected = digest_of_pattern(size)
+    print("ok" if received.digest() == expected and seen_by_server == expected else "digests differ")
+
+
+def upload(host, port, size):
+    digest = hashlib.sha256()
+    with connect(host, port, timeout=120) as connection:
+        for block in pattern(int(size)):
+            digest.update(block)
+            connection.sendall(block)
+        connection.shutdown(socket.SHUT_WR)
+        print("ok" if read_all(connection) == digest.digest() else "digests differ")
+
+
+def half(host, port):
+    with connect(host, port) as connection:
+        banner = read_all(connection)
+        connection.sendall(b"x" * 100_000)
+        print(banner.decode())
+
+
+def reset(host, port):
+    connection = connect(host, port)
+    connection.sendall(b"x")
+    print("connected", flush=True)
+    sys.stdin.readline()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def ending(connection):
+    try:
+        while connection.recv(CHUNK):
+            pass
+        return "eof"
+    except ConnectionResetError:
+        return "reset"
+    except TimeoutError:
+        return "timeout"
+
+
+def expect(host, port):
+    with connect(host, port) as connection:
+        try:
+            connection.sendall(b"x")
+            print(ending(connection))
+        except ConnectionResetError:
+            print("reset")
+
+
+def raw(host, port):
+    try:
+        with connect(host, port, RAW_SECONDS) as connection:
+            connection.sendall(b"\x00\xffwhat is this\r\n\r\n")
+            data = connection.recv(CHUNK)
+            print(f"data {data[:64]!r}" if data else "eof")
+    except ConnectionRefusedError:
+        print("refused")
+    except (ConnectionResetError, BrokenPipeError):
+        print("reset")
+    except TimeoutError:
+        print("timeout")
+
+
+def hold(host, port):
+    with connect(host, port, timeout=60) as connection:
+        print("connected", flush=True)
+        for line in sys.stdin:
+            text = line.strip().encode()
+            if not text:
+                break
+            try:
+                connection.sendall(text)
+                answer = b""
+                while len(answer) < 2 * len(text):
+                    data = connection.recv(CHUNK)
+                    if not data:
+                        break
+                    answer += data
+                print(f"answer {answer.decode()}", flush=True)
+            except ConnectionError as problem:
+                print(type(problem).__name__, flush=True)
+                return
+        print(ending(connection), flush=True)
+
+
+if __name__ == "__main__":
+    verb, host, port, arguments = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:]
+    result = globals()[verb](host, port, *arguments)
+    if asyncio.iscoroutine(result):
+        asyncio.run(result)
