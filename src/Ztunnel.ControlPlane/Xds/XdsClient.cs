@@ -108,16 +108,16 @@ public sealed class XdsClient : IAsyncDisposable
             try
             {
                 foreach (DeltaDiscoveryRequest request in _protocol.OpenStream()) await WriteAsync(call, request, read);
-                Task first = await Task.WhenAny(read, Task.Delay(_settings.FirstResponseTimeout, _time, ending.Token));
-                if (first != read)
-                {
-                    _stopping.Token.ThrowIfCancellationRequested();
-                    throw new GrpcException(GrpcStatusCode.DeadlineExceeded, $"no response within {_settings.FirstResponseTimeout.TotalSeconds} s");
-                }
-
+                Task firstLimit = Task.Delay(_settings.FirstResponseTimeout, _time, ending.Token);
                 while (true)
                 {
-                    if (await Task.WhenAny(read, demand) == demand)
+                    Task next = established ? await Task.WhenAny(read, demand) : await Task.WhenAny(read, demand, firstLimit);
+                    if (next == firstLimit)
+                    {
+                        await firstLimit;
+                        throw new GrpcException(GrpcStatusCode.DeadlineExceeded, $"no response within {_settings.FirstResponseTimeout.TotalSeconds} s");
+                    }
+                    if (next == demand)
                     {
                         await demand;
                         if (_protocol.Ask(TakeDemand()) is { } request) await WriteAsync(call, request, read);

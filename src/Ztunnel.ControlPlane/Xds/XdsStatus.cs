@@ -26,21 +26,21 @@ public sealed class XdsStatus
     /// <summary>Adds the families that the reference does not have (control-path 10.2).</summary>
     public void Register(MetricRegistry registry)
     {
-        registry.AddCallback(MetricGroup.Ztunnel, MetricKind.Gauge, "ztunnel_xds_connected", "Whether the xDS stream is established", [], sink => sink.Report(IsConnected ? 1L : 0));
-        registry.AddCallback(MetricGroup.Ztunnel, MetricKind.Gauge, "ztunnel_xds_last_response_age_seconds", "Time since the last xDS response", [], sink =>
+        registry.AddCallback(MetricGroup.Ztunnel, MetricKind.Gauge, "ztunnel_xds_connected", "Whether the xDS stream is established (unstable)", [], sink => sink.Report(IsConnected ? 1L : 0));
+        registry.AddCallback(MetricGroup.Ztunnel, MetricKind.Gauge, "ztunnel_xds_last_response_age_seconds", "Time since the last xDS response (unstable)", [], sink =>
         {
             if (Volatile.Read(ref _lastResponse) is not 0 and var last) sink.Report(_time.GetElapsedTime(last).TotalSeconds);
         });
-        registry.AddCallback(MetricGroup.Ztunnel, MetricKind.Gauge, "ztunnel_xds_resources", "Resources held from xDS", ["type"], sink =>
+        registry.AddCallback(MetricGroup.Ztunnel, MetricKind.Gauge, "ztunnel_xds_resources", "Resources held from xDS (unstable)", ["type"], sink =>
         {
             sink.Report((long)Volatile.Read(ref _addresses), "address");
             sink.Report((long)Volatile.Read(ref _authorizations), "authorization");
         });
-        registry.AddCallback(MetricGroup.Ztunnel, MetricKind.Counter, "ztunnel_xds_responses", "xDS responses applied", [], sink => sink.Report(Volatile.Read(ref _responses)));
-        registry.AddCallback(MetricGroup.Ztunnel, MetricKind.Counter, "ztunnel_xds_nacks", "xDS responses that were refused at least in part", [], sink => sink.Report(Nacks));
-        registry.AddCallback(MetricGroup.Ztunnel, MetricKind.Counter, "ztunnel_xds_rejected_resources", "Resources refused, or understood only in part", [], sink => sink.Report(Volatile.Read(ref _rejects)));
+        registry.AddCallback(MetricGroup.Ztunnel, MetricKind.Counter, "ztunnel_xds_responses", "xDS responses applied (unstable)", [], sink => sink.Report(Volatile.Read(ref _responses)));
+        registry.AddCallback(MetricGroup.Ztunnel, MetricKind.Counter, "ztunnel_xds_nacks", "xDS responses that were refused at least in part (unstable)", [], sink => sink.Report(Nacks));
+        registry.AddCallback(MetricGroup.Ztunnel, MetricKind.Counter, "ztunnel_xds_rejected_resources", "Resources refused, or understood only in part (unstable)", [], sink => sink.Report(Volatile.Read(ref _rejects)));
         registry.AddCallback(
-            MetricGroup.Ztunnel, MetricKind.Counter, "ztunnel_xds_apply_seconds", "Time spent on translating and applying xDS responses", [],
+            MetricGroup.Ztunnel, MetricKind.Counter, "ztunnel_xds_apply_seconds", "Time spent on translating and applying xDS responses (unstable)", [],
             sink => sink.Report(TimeSpan.FromTicks(Volatile.Read(ref _applyTicks)).TotalSeconds), unit: "seconds");
     }
 

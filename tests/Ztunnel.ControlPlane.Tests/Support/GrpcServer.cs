@@ -45,6 +45,9 @@ internal sealed class GrpcServer : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(options =>
         {
             options.Limits.MaxRequestBodySize = null;
+            // A stream that is quiet for long is nothing bad here.
+            options.Limits.MinRequestBodyDataRate = null;
+            options.Limits.MinResponseDataRate = null;
             configure?.Invoke(options);
             options.Listen(IPAddress.Loopback, port, listen =>
             {
