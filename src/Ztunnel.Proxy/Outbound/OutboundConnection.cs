@@ -28,6 +28,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
     private TunnelStream? _stream;
     private SocketRelay? _relay;
     private ConnectionRecord? _record;
+    private Workload? _endpoint;
     private bool _ended;
 
     public OutboundConnection(WorkloadLoop home, LoopSocket application, OriginalDestination destination)
@@ -137,27 +138,25 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
             setUp.Hop = hop = hop.At(address);
         }
 
-        if (hop.Workload is { } endpoint)
-            _home.Proxy.Endpoints.Started(endpoint);
+        ClaimEndpoint(hop.Workload);
         ConnectionOutcome outcome = hop.Kind switch
         {
             RouteKind.Tcp => await ConnectPlainAsync(setUp),
             RouteKind.Hbone => await ConnectTunnelAsync(setUp),
             _ => new ConnectionOutcome(EndReason.NoRoute, $"the destination is behind a network gateway, which needs double HBONE: {hop.Authority}"),
         };
-        if (hop.Workload is { } tried)
-        {
-            if (outcome.Reason == EndReason.None)
-            {
-                _home.Proxy.Endpoints.Succeeded(tried);
-                return outcome;
-            }
+        if (_ended || hop.Workload is not { } tried)
+            return outcome;
 
-            if (IsWorthAnotherHop(outcome, setUp))
-                _home.Proxy.Endpoints.Failed(tried);
-            _home.Proxy.Endpoints.Ended(tried);
+        if (outcome.Reason == EndReason.None)
+        {
+            _home.Proxy.Endpoints.Succeeded(tried);
+            return outcome;
         }
 
+        if (IsWorthAnotherHop(outcome, setUp))
+            _home.Proxy.Endpoints.Failed(tried);
+        ReleaseEndpoint();
         return outcome;
     }
 
@@ -365,8 +364,24 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
         Leave();
     }
 
+    // Counted from the attempt to the end of the connection, so that the choice among endpoints sees what each of them has to do.
+    private void ClaimEndpoint(Workload? endpoint)
+    {
+        _endpoint = endpoint;
+        if (endpoint is not null)
+            _home.Proxy.Endpoints.Started(endpoint);
+    }
+
+    private void ReleaseEndpoint()
+    {
+        if (_endpoint is { } endpoint)
+            _home.Proxy.Endpoints.Ended(endpoint);
+        _endpoint = null;
+    }
+
     private void Leave()
     {
+        ReleaseEndpoint();
         _home.Context.Traffic.SocketClosed(_home.Loop.Index, Reporter.Source);
         Untrack();
     }
