@@ -117,6 +117,7 @@ public static class Daemon
             localCertificates.Start();
         DaemonLog.PartEnabled(loggers.CreateLogger("app"), "proxy mode");
         await serving.StartAsync().ConfigureAwait(false);
+        using var idle = new IdleMemory(loops, time);
 
         await shutdown.Requested.ConfigureAwait(false);
         if (await StopAsync(settings.Tuning.TerminationDeadline, serving, http, shutdown, log, time).ConfigureAwait(false))
