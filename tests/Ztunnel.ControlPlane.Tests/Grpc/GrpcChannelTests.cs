@@ -50,8 +50,17 @@ public sealed class GrpcChannelTests : IDisposable
         Assert.Equal(
             new Dictionary<string, string?>
             {
-                ["path"] = "/test.Service/Unary", ["method"] = "POST", ["protocol"] = "HTTP/2", ["content-type"] = "application/grpc", ["te"] = "trailers",
-                ["authorization"] = "Bearer abc.def.ghi", ["clusterid"] = "east", ["grpc-timeout"] = "10000m", ["x-extra"] = "1", ["user-agent"] = null, ["traceparent"] = null,
+                ["path"] = "/test.Service/Unary",
+                ["method"] = "POST",
+                ["protocol"] = "HTTP/2",
+                ["content-type"] = "application/grpc",
+                ["te"] = "trailers",
+                ["authorization"] = "Bearer abc.def.ghi",
+                ["clusterid"] = "east",
+                ["grpc-timeout"] = "10000m",
+                ["x-extra"] = "1",
+                ["user-agent"] = null,
+                ["traceparent"] = null,
             },
             seen);
     }
