@@ -32,7 +32,7 @@ internal sealed class RecordingProxyFactory : IWorkloadProxyFactory
     {
         Record($"start {pod.Uid}");
         if (pod.Uid == Hanging)
-            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellation);
+            await new TaskCompletionSource().Task.WaitAsync(cancellation);
         return Failures.TryGetValue(pod.Uid, out string? failure) ? throw new IOException(failure) : new RecordingProxy(this, pod.Uid);
     }
 
