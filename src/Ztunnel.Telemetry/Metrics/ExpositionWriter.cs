@@ -100,9 +100,7 @@ internal sealed class ExpositionWriter(IBufferWriter<byte> output)
     {
         // A response that has not begun refuses to be advanced, even by nothing.
         if (_used > 0)
-            // A pipe may refuse to advance by nothing when no memory was asked of it.
-            if (_used > 0)
-                output.Advance(_used);
+            output.Advance(_used);
         _committed += _used;
         _used = 0;
         _chunk = default;
