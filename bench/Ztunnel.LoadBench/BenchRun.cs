@@ -30,12 +30,19 @@ internal sealed class BenchRun(BenchSettings settings, TimeProvider time, TextWr
             progress.WriteLine(facts.ToText());
             await StartSubjectsAsync(folder, land, cancellation);
             List<ScenarioReport> reports = [];
-            foreach (Scenario scenario in settings.Scenarios)
+            try
             {
-                reports.Add(await AskAsync(scenario, cancellation));
+                foreach (Scenario scenario in settings.Scenarios)
+                {
+                    reports.Add(await AskAsync(scenario, cancellation));
+                }
+            }
+            finally
+            {
+                // Also when interrupted: what has been measured took minutes.
+                Publish(facts, reports);
             }
 
-            Publish(facts, reports);
             return reports.All(static report => report.Answers.All(static answer => answer.Error is null)) ? 0 : 1;
         }
         finally

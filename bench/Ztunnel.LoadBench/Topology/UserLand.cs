@@ -7,7 +7,7 @@ internal sealed class UserLand(string? root)
     private const string EnterRoot =
         """
         root=$1; shift
-        for path in "$1" "$2"; do mkdir -p "$root$path"; mount --bind "$path" "$root$path"; done; shift 2
+        while [ "$1" != -- ]; do mkdir -p "$root$1"; mount --bind "$1" "$root$1"; shift; done; shift
         mount -t proc proc "$root/proc"
         mount --rbind /dev "$root/dev"
         exec chroot "$root" "$@"
@@ -20,7 +20,7 @@ internal sealed class UserLand(string? root)
 
     public string[] Enter(string networkNamespace, params string[] commandLine) =>
         root is null ? ["ip", "netns", "exec", networkNamespace, .. commandLine]
-        : ["ip", "netns", "exec", networkNamespace, "sh", "-ec", EnterRoot, "sh", root, .. Shared, .. commandLine];
+        : ["ip", "netns", "exec", networkNamespace, "sh", "-ec", EnterRoot, "sh", root, .. Shared, "--", .. commandLine];
 
     /// <summary>What a program says about itself (its version), on either of its outputs.</summary>
     public async Task<string> AskAsync(params string[] commandLine)
