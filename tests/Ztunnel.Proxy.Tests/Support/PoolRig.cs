@@ -1,0 +1,142 @@
+using System.Net;
+using Microsoft.Extensions.Logging.Abstractions;
+using Ztunnel.Http2;
+using Ztunnel.Linux.Loop;
+using Ztunnel.Linux.Sockets;
+using Ztunnel.Mesh.Identity;
+using Ztunnel.Mesh.Model;
+using Ztunnel.Mesh.Routing;
+using Ztunnel.Mesh.State;
+using Ztunnel.Proxy.Connections;
+using Ztunnel.Proxy.Hbone;
+using Ztunnel.Telemetry.Logging;
+using Ztunnel.Telemetry.Metrics;
+using Ztunnel.Testing;
+using Ztunnel.Tls.Certificates;
+using Ztunnel.Tls.Handshake;
+
+namespace Ztunnel.Proxy.Tests.Support;
+
+/// <summary>The tunnel pool of one pod on one loop, and a peer on loopback that behaves as the test says.</summary>
+internal sealed class PoolRig : IAsyncDisposable
+{
+    private static readonly SpiffeId Local = new("cluster.local", "default", "client");
+    private static readonly SpiffeId Remote = new("cluster.local", "default", "server");
+
+    private readonly LoopGroup _loops = LoopGroup.Start(1);
+    private readonly LogSink _sink = new(Stream.Null, new LogSinkSettings(), TimeProvider.System);
+    private readonly ProxyContext _context;
+    private readonly ListenerSocket _listener;
+    private readonly PeerBehaviour _peer;
+
+    public PoolRig(SetUpLimits limits, bool answersTls, int maxStreams = 200)
+    {
+        TestAuthority authority = TestAuthority.Create();
+        WorkloadCertificate own = authority.IssueWorkload(Local);
+        var store = new MeshStore();
+        store.Replace(new MeshUpdate { Workloads = { new Workload { Uid = "c//Pod/default/client", Name = "client", Traits = new WorkloadTraits { Identity = Local } } } });
+        _context = new ProxyContext
+        {
+            Loops = _loops,
+            Mesh = store,
+            Certificates = (_, _) => ValueTask.FromResult(own),
+            Traffic = new TrafficMetrics(new MetricRegistry(new MetricSettings { Loops = 1 }, TimeProvider.System)),
+            Access = new AccessLog(_sink, new LogLevels(LogFilter.Default)),
+            Settings = new ProxySettings { SetUp = limits },
+            Routing = new RoutingContext(),
+            Logs = NullLoggerFactory.Instance,
+        };
+        var sockets = new SocketFactory(pod: null, new SocketSettings());
+        var key = new LocalWorkloadKey("client", "default", "client");
+        Pool = new HbonePool(new WorkloadLoop(new ProxyLoop(Loop, _context), new WorkloadContext(_context, key, sockets)));
+        _peer = new PeerBehaviour(answersTls ? authority.IssueWorkload(Remote) : null, maxStreams);
+        _listener = ListenerSocket.Start(sockets.OpenListener(new IPEndPoint(IPAddress.Loopback, 0), ListenerKind.Plain), _loops, _peer);
+    }
+
+    public EventLoop Loop => _loops.Loops[0];
+
+    public HbonePool Pool { get; }
+
+    /// <summary>TCP connections the peer has seen.</summary>
+    public int Accepted => _peer.Accepted;
+
+    /// <summary>Opens a stream and waits until it is answered, or says why not.</summary>
+    public Task<OpenStreamResult> OpenAsync() => OnLoopAsync(async () =>
+    {
+        var owner = new StreamOwner();
+        var request = new TunnelRequest("127.0.0.1:80", "", "for=\"127.0.0.1:1\"", "00-0-0-00");
+        OpenStreamResult result = await Pool.OpenStreamAsync(new TunnelKey(_listener.LocalEndPoint, [Remote]), request, owner, long.MaxValue);
+        if (result.Stream is not null)
+            Assert.Equal(200, await owner.Answered.Task.WaitAsync(TunnelPair.Limit));
+        return result;
+    });
+
+    public async Task<T> OnLoopAsync<T>(Func<Task<T>> function)
+    {
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Loop.Post(async _ =>
+        {
+            try
+            {
+                done.SetResult(await function());
+            }
+            catch (Exception exception)
+            {
+                done.SetException(exception);
+            }
+        }, null);
+        return await done.Task.WaitAsync(TunnelPair.Limit);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _listener.StopAccepting();
+        _loops.Dispose();
+        await _sink.DisposeAsync();
+    }
+
+    /// <summary>Accepts every connection; then says nothing, or serves tunnels whose streams are all answered 200.</summary>
+    private sealed class PeerBehaviour(WorkloadCertificate? certificate, int maxStreams) : IAcceptHandler, ITunnelOwner
+    {
+        private readonly List<LoopSocket> _sockets = [];
+        private HandshakeGate? _gate;
+
+        public int Accepted { get; private set; }
+
+        public void OnAccepted(EventLoop loop, LoopSocket socket)
+        {
+            Accepted++;
+            _sockets.Add(socket);
+            _gate ??= new HandshakeGate(loop);
+            if (certificate is not null)
+                _ = ServeAsync(socket, certificate, _gate);
+        }
+
+        public void OnAcceptError(EventLoop loop, Errno error, AcceptBackoff backoff) => throw new InvalidOperationException($"accept: {error}");
+
+        public void OnRequest(HboneConnection tunnel, Http2Stream stream, in Http2Request request)
+        {
+            tunnel.Adopt(stream, new StreamOwner());
+            stream.Respond(200, baggage: null, endStream: false);
+            tunnel.Sender.Schedule();
+        }
+
+        public void OnCapacityChanged(HboneConnection tunnel)
+        {
+        }
+
+        public void OnClosed(HboneConnection tunnel, ConnectionOutcome cause)
+        {
+        }
+
+        private async Task ServeAsync(LoopSocket socket, WorkloadCertificate own, HandshakeGate gate)
+        {
+            HandshakeResult result = await HandshakePump.RunAsync(socket, TlsHandshake.StartServer(own), gate, TunnelPair.Limit);
+            Http2Settings settings = Http2Settings.ForServer with { MaxConcurrentStreams = maxStreams };
+            var tunnel = new HboneConnection(socket, result.Session!, Http2Role.Server, settings, new DeliveryBatch(), this);
+            if (result.Received is { } received)
+                tunnel.Receiver.Prime(received, result.ReceivedBytes);
+            tunnel.Start();
+        }
+    }
+}
