@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using Ztunnel.ControlPlane.Files;
+using Ztunnel.Mesh.Model;
 
 namespace Ztunnel.ControlPlane.Grpc;
 
@@ -115,24 +116,42 @@ internal sealed class GrpcTransport : IDisposable
         return string.Join("; ", reasons);
     }
 
+    // Address by address with a socket each: a socket with options set cannot be used again after a failed attempt.
     private static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellation)
+    {
+        IPAddress[] addresses = await Dns.GetHostAddressesAsync(context.DnsEndPoint.Host, cancellation);
+        for (int i = 0; ; i++)
+        {
+            if (addresses.Length == 0) throw new SocketException((int)SocketError.HostNotFound);
+            try
+            {
+                return await ConnectAsync(new IPEndPoint(Canonical.Address(addresses[i]), context.DnsEndPoint.Port), cancellation);
+            }
+            catch (Exception error) when (error is SocketException or TimeoutException && i + 1 < addresses.Length)
+            {
+                // The next address may answer; the last one's failure is told.
+            }
+        }
+    }
+
+    private static async Task<Stream> ConnectAsync(IPEndPoint server, CancellationToken cancellation)
     {
         using CancellationTokenSource timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         timeout.CancelAfter(TcpTimeout);
-        Socket socket = new(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        Socket socket = new(server.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
             socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
             socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, KeepAliveIdleSeconds);
             socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, KeepAliveIntervalSeconds);
             socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, KeepAliveProbes);
-            await socket.ConnectAsync(context.DnsEndPoint, timeout.Token);
+            await socket.ConnectAsync(server, timeout.Token);
             return new NetworkStream(socket, ownsSocket: true);
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
             socket.Dispose();
-            throw new TimeoutException($"no TCP connection within {TcpTimeout.TotalSeconds} s");
+            throw new TimeoutException($"no TCP connection to {server} within {TcpTimeout.TotalSeconds} s");
         }
         catch
         {

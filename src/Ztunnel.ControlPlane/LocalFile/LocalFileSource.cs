@@ -37,7 +37,7 @@ public sealed class LocalFileSource(LocalFileSettings settings, MeshStore store,
     {
         (LocalMesh mesh, FileSignature signature) = Read();
         store.Replace(LocalMeshChanges.Everything(mesh));
-        Volatile.Write(ref _current, mesh);
+        Volatile.Write(ref _current, LocalMeshChanges.Shared(mesh, store.Current));
         LocalFileLog.Loaded(logger, mesh.Workloads.Length, mesh.Policies.Length, mesh.Services.Length, settings.Source);
         if (settings.Path is not null) _watching = WatchAsync(new FileWatch(signature), settings.Path);
     }
@@ -105,7 +105,7 @@ public sealed class LocalFileSource(LocalFileSettings settings, MeshStore store,
             return;
         }
         MeshChange change = store.Apply(LocalMeshChanges.Between(Current, mesh));
-        Volatile.Write(ref _current, mesh);
+        Volatile.Write(ref _current, LocalMeshChanges.Shared(mesh, store.Current));
         LocalFileLog.Reloaded(logger, settings.Source, change.WorkloadCount, change.ServiceCount, change.Policies.Keys.Count);
     }
 

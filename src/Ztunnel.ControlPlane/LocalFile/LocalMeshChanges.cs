@@ -21,4 +21,14 @@ internal static class LocalMeshChanges
         update.RemovedPolicies.AddRange(before.Policies.Select(static p => p.Key).Except(after.Policies.Select(static p => p.Key), StringComparer.Ordinal));
         return update;
     }
+
+    /// <summary>The same content in the store's own instances, so that a large file is not held twice.</summary>
+    public static LocalMesh Shared(LocalMesh mesh, MeshSnapshot store) => new(
+        [.. mesh.Workloads.Select(workload => Same(workload, store.FindWorkloadByUid(workload.Uid)))],
+        [.. mesh.Services.Select(service => Same(service, store.FindService(service.Key)))],
+        [.. mesh.Policies.Select(policy => Same(policy, store.FindPolicy(policy.Key)))]);
+
+    // A control plane beside the file may have another resource under that name.
+    private static T Same<T>(T ours, T? theirs)
+        where T : class => ours.Equals(theirs) ? theirs : ours;
 }

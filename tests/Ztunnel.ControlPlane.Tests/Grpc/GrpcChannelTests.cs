@@ -303,6 +303,19 @@ public sealed class GrpcChannelTests : IDisposable
     }
 
     [Fact]
+    public async Task Call_NameWithSeveralAddresses_TriesTheNext()
+    {
+        // localhost is ::1 as well as 127.0.0.1 here; the server is on the second only.
+        IPAddress[] addresses = await Dns.GetHostAddressesAsync("localhost", _limit.Token);
+        await using GrpcServer server = await GrpcServer.StartAsync(AnswerAsync);
+        using GrpcChannel channel = Channel(Settings(server) with { Address = new Uri($"https://localhost:{server.Port}"), AlternativeHostName = "127.0.0.1" });
+
+        await CallAsync(channel);
+
+        Assert.Contains(IPAddress.Loopback, addresses);
+    }
+
+    [Fact]
     public async Task Call_ServerNeverAnswersTls_EndsWithinTheConnectLimit()
     {
         using Socket silent = new(SocketType.Stream, ProtocolType.Tcp);
