@@ -31,9 +31,10 @@ internal static class Composition
         DroppedTrafficLabels = settings.Observability.DroppedTrafficLabels,
     };
 
-    public static TlsSettings Tls(ZtunnelSettings settings, TimeProvider time) => new()
+    public static TlsSettings Tls(ZtunnelSettings settings, TimeProvider time, Action<string>? keyLog) => new()
     {
         Time = time,
+        KeyLog = keyLog,
         KeyExchange = settings.ControlPlane.PostQuantumOnly ? KeyExchangePolicy.HybridOnly : KeyExchangePolicy.Standard,
     };
 

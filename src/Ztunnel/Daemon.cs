@@ -68,7 +68,10 @@ public static class Daemon
         // 2. What can be wrong on disk is looked at before anything is opened.
         var mesh = new MeshStore(settings.Node.NodeName);
         await using LocalFileSource file = LoadFile(settings, mesh, time, loggers);
-        using EmbeddedAuthority authority = OpenAuthority(settings, time, loggers);
+        using KeyLogFile? keyLog = KeyLogFile.Open(settings.ControlPlane.KeyLogPath);
+        if (settings.ControlPlane.KeyLogPath is { } exposed)
+            DaemonLog.KeyLogInUse(log, exposed);
+        using EmbeddedAuthority authority = OpenAuthority(settings, keyLog, time, loggers);
         CheckPodList(settings);
 
         // 3. Loops, before any thread enters a pod's namespace: one started from there would stay there.
@@ -159,13 +162,13 @@ public static class Daemon
         return file;
     }
 
-    private static EmbeddedAuthority OpenAuthority(ZtunnelSettings settings, TimeProvider time, LogProvider loggers)
+    private static EmbeddedAuthority OpenAuthority(ZtunnelSettings settings, KeyLogFile? keyLog, TimeProvider time, LogProvider loggers)
     {
         var authority = new EmbeddedAuthoritySettings
         {
             RootFile = settings.ControlPlane.FakeCaRootPath,
             CertificateLifetime = settings.ControlPlane.SecretTtl,
-            Tls = Composition.Tls(settings, time),
+            Tls = Composition.Tls(settings, time, keyLog is null ? null : keyLog.Write),
         };
         try
         {

@@ -61,6 +61,9 @@ internal static partial class DaemonLog
     [LoggerMessage(18, LogLevel.Debug, "certificate fetch succeeded")]
     public static partial void CertificateIssued(ILogger logger, SpiffeId id, TimeSpan took);
 
+    [LoggerMessage(20, LogLevel.Warning, "ZTUNNEL_KEY_LOG_FILE is set: THE SECRETS OF ALL CONNECTIONS BETWEEN WORKLOADS ARE WRITTEN TO {Path}; whoever reads this file can decrypt their traffic. For debugging on a test machine only")]
+    public static partial void KeyLogInUse(ILogger logger, string path);
+
     [LoggerMessage(19, LogLevel.Warning, "certificate fetch failed ({Reason}) for {Identity}, retrying at {Retry:u}")]
     public static partial void CertificateFailed(ILogger logger, string reason, SpiffeId identity, DateTimeOffset retry, bool still_valid);
 }

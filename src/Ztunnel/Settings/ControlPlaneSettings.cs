@@ -48,6 +48,9 @@ public sealed record ControlPlaneSettings
     /// <summary>ZTUNNEL_FAKE_CA_ROOT (ours), default ./var/run/ztunnel/embedded-ca.pem: key and certificate of the embedded authority; processes that share the file trust each other.</summary>
     public string FakeCaRootPath { get; init; } = DefaultEmbeddedRoot;
 
+    /// <summary>ZTUNNEL_KEY_LOG_FILE (ours), unset by default: writes the secrets of every connection between workloads there, for decoding captures on a test machine.</summary>
+    public string? KeyLogPath { get; init; }
+
     /// <summary>XDS_ON_DEMAND, default false.</summary>
     public bool OnDemand { get; init; }
 
@@ -91,6 +94,7 @@ public sealed record ControlPlaneSettings
             SecretTtl = reader.Duration("SECRET_TTL", TimeSpan.FromHours(24)),
             FakeCa = fakeCa,
             FakeCaRootPath = reader.NonEmptyText("ZTUNNEL_FAKE_CA_ROOT") ?? DefaultEmbeddedRoot,
+            KeyLogPath = reader.NonEmptyText("ZTUNNEL_KEY_LOG_FILE"),
             OnDemand = reader.Flag("XDS_ON_DEMAND", fallback: false),
             LocalXdsPath = reader.NonEmptyText("LOCAL_XDS_PATH"),
             LocalXds = reader.NonEmptyText("LOCAL_XDS"),

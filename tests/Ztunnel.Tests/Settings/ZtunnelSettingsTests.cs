@@ -28,6 +28,8 @@ public sealed class ZtunnelSettingsTests
         { "CRL_PATH", "/crl", "CrlPath", "/crl" },
         { "TLS12_ENABLED", "true", "Tls12Requested", true },
         { "COMPLIANCE_POLICY", "pqc", "PostQuantumOnly", true },
+        { null, null, "KeyLogPath", null },
+        { "ZTUNNEL_KEY_LOG_FILE", "/keys", "KeyLogPath", "/keys" },
         { "ZTUNNEL_FAKE_CA_ROOT", "/r.pem", "FakeCaRootPath", "/r.pem" },
         { null, null, "InstanceIp", "1.1.1.1" },
         { "INSTANCE_IP", "10.0.0.2", "InstanceIp", "10.0.0.2" },
