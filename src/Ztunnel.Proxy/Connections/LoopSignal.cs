@@ -29,6 +29,13 @@ internal sealed class LoopSignal<T> : IValueTaskSource<T>
 
     public ValueTask<T> Task => new(this, _core.Version);
 
+    /// <summary>From now on at most this long: the last part of what is waited for has begun.</summary>
+    public void Limit(TimeSpan timeout)
+    {
+        if (!_isSet)
+            _timer?.Arm(timeout);
+    }
+
     /// <summary>False when a value was set before.</summary>
     public bool TrySet(T value)
     {

@@ -196,7 +196,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
         var request = new TunnelRequest(
             hop.Authority, BaggageHeader.For(local), ForwardedHeader.Build(Source, setUp.Route!.Service?.Hostname), setUp.Trace.ToString());
 
-        setUp.Answer = new LoopSignal<ConnectAnswer>(_home.Loop, Settings.SetUp.Response + Settings.SetUp.Connect + Settings.SetUp.Handshake, ConnectAnswer.TimedOut);
+        setUp.Answer = new LoopSignal<ConnectAnswer>(_home.Loop, TimeLeft(setUp), ConnectAnswer.TimedOut);
         var key = new TunnelKey(hop.Address!, hop.ExpectedIdentities);
         OpenStreamResult opened = await _home.Pool.OpenStreamAsync(key, request, this, setUp.DeadlineMilliseconds);
         if (opened.Stream is not { } stream)
@@ -212,6 +212,8 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
         }
 
         _stream = stream;
+        TimeSpan left = TimeLeft(setUp);
+        setUp.Answer.Limit(left < Settings.SetUp.Response ? left : Settings.SetUp.Response);
         ConnectAnswer answer = await setUp.Answer.Task;
         if (_ended)
             return default;
@@ -236,6 +238,8 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
         stream.Abort(Http2ErrorCode.Cancel, outcome);
         return outcome;
     }
+
+    private TimeSpan TimeLeft(SetUp setUp) => TimeSpan.FromMilliseconds(Math.Max(0, setUp.DeadlineMilliseconds - _home.Loop.NowMilliseconds));
 
     // ---- set-up events
 
