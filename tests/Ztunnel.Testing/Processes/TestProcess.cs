@@ -12,6 +12,7 @@ public sealed class TestProcess : IDisposable
     private readonly StringBuilder _error = new();
     private readonly Lock _lock = new();
     private readonly List<(Func<string, bool> Wanted, TaskCompletionSource<string> Found)> _watchers = [];
+    private bool _disposed;
 
     private TestProcess(Process process, string commandLine)
     {
@@ -125,6 +126,9 @@ public sealed class TestProcess : IDisposable
 
     public void Dispose()
     {
+        if (_disposed)
+            return;
+        _disposed = true;
         if (!_process.HasExited)
         {
             _process.Kill(entireProcessTree: true);
