@@ -14,7 +14,7 @@ internal static class Resources
     public const string AddressUrl = "type.googleapis.com/istio.workload.Address";
     public const string AuthorizationUrl = "type.googleapis.com/istio.security.Authorization";
 
-    private static int _nonces;
+    private static int Nonces;
 
     public static Resource Workload(string uid, string ip = "10.0.0.1", string version = "") =>
         Of(uid, version, new Wire.Address { Workload = new Wire.Workload { Uid = uid, Namespace = "shop", Addresses = { Bytes(ip) } } });
@@ -48,5 +48,5 @@ internal static class Resources
     public static ByteString Bytes(string ip) => ByteString.CopyFrom(IPAddress.Parse(ip).GetAddressBytes());
 
     private static DeltaDiscoveryResponse Response(string type, params Resource[] resources) =>
-        new() { TypeUrl = type, Nonce = $"nonce-{Interlocked.Increment(ref _nonces)}", Resources = { resources } };
+        new() { TypeUrl = type, Nonce = $"nonce-{Interlocked.Increment(ref Nonces)}", Resources = { resources } };
 }

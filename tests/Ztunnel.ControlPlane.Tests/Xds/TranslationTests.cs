@@ -3,8 +3,8 @@ using Google.Protobuf;
 using Ztunnel.ControlPlane.Xds.Translation;
 using Ztunnel.Mesh.Model;
 using Ztunnel.Protos.Security;
-using StringMatch = Ztunnel.Protos.Security.StringMatch;
 using static Ztunnel.ControlPlane.Tests.Xds.Resources;
+using StringMatch = Ztunnel.Protos.Security.StringMatch;
 using Wire = Ztunnel.Protos.Workloads;
 
 namespace Ztunnel.ControlPlane.Tests.Xds;
