@@ -132,13 +132,13 @@ start_mesh() {
   write_pod_list node-2 cart-0 cart-1
   local pod node
   for pod in $PODS; do
-    "$ZTUNNEL" redirect install --netns "$(netns_of "$pod")" || fail "redirect install in $pod"
+    "$ZTUNNEL" redirect install --dns-capture false --netns "$(netns_of "$pod")" || fail "redirect install in $pod"
   done
   fact "redirection installed: $(inside front-0 iptables-save -t nat | grep -c -- '-j REDIRECT') REDIRECT rules for IPv4 in each pod's namespace"
   for node in node-1 node-2; do
     start_inside "$node" "$STATE/$node.log" env \
       PROXY_MODE=shared "NODE_NAME=$node" XDS_ADDRESS= "LOCAL_XDS_PATH=$STATE/mesh.yaml" "ZTUNNEL_LOCAL_PODS_PATH=$STATE/$node.pods.json" \
-      FAKE_CA=true "ZTUNNEL_FAKE_CA_ROOT=$STATE/root.pem" RUST_LOG=info "$ZTUNNEL" proxy
+      ISTIO_META_DNS_CAPTURE=false FAKE_CA=true "ZTUNNEL_FAKE_CA_ROOT=$STATE/root.pem" RUST_LOG=info "$ZTUNNEL" proxy
     wait_for 15 "ztunnel of $node to be ready" inside "$node" curl -sf http://127.0.0.1:15021/healthz/ready
     fact "$node: ready, process $started, $(awk '/VmRSS/ { printf "%.1f MiB resident", $2 / 1024 }' "/proc/$started/status")"
   done

@@ -17,9 +17,6 @@ public sealed record ProxySettings
     /// <summary>Whether application tunnels with PROXY protocol connect over loopback. LOCALHOST_APP_TUNNEL, default true.</summary>
     public bool LocalhostAppTunnel { get; init; } = true;
 
-    /// <summary>Whether the socks5 port is open; it is one of the ports that must not be dialled then. UNSTABLE_ENABLE_SOCKS5, default false.</summary>
-    public bool Socks5Enabled { get; init; }
-
     /// <summary>Streams a tunnel carries at most. POOL_MAX_STREAMS_PER_CONNECTION, default 100.</summary>
     public int PoolMaxStreams { get; init; } = 100;
 

@@ -22,6 +22,8 @@ internal static class Composition
             yield return "invalid configuration: INPOD_UDS: this build does not speak with the node agent; expected ZTUNNEL_LOCAL_PODS_PATH, or PROXY_MODE=dedicated";
         if (!settings.Mode.ProxyEnabled)
             yield return "invalid configuration: ENABLE_PROXY=false: this build has no DNS proxy, so nothing would be served";
+        if (settings.Mode.Socks5Enabled)
+            yield return "invalid configuration: UNSTABLE_ENABLE_SOCKS5=true: this build has no socks5 listener; expected false";
     }
 
     public static MetricSettings Metrics(ZtunnelSettings settings) => new()
@@ -63,7 +65,6 @@ internal static class Composition
         IPv6Enabled = settings.Mode.IPv6Enabled,
         ResponseBaggage = settings.Mode.ResponseBaggage,
         LocalhostAppTunnel = settings.Mode.LocalhostAppTunnel,
-        Socks5Enabled = settings.Mode.Socks5Enabled,
         PoolMaxStreams = settings.Tuning.PoolMaxStreams,
         PoolUnusedRelease = settings.Tuning.PoolUnusedRelease,
         Http2StreamWindowBytes = settings.Tuning.StreamWindowBytes,

@@ -63,6 +63,8 @@ public static class Daemon
         DaemonLog.Configuration(log, Describe(settings));
         if (settings.ControlPlane.Tls12Requested)
             DaemonLog.Tls12Ignored(log);
+        if (settings.Mode.DnsEnabled)
+            DaemonLog.DnsCaptureMissing(log);
         using var shutdown = new Shutdown(loggers);
 
         // 2. What can be wrong on disk is looked at before anything is opened.

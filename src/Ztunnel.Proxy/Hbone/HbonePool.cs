@@ -12,15 +12,13 @@ internal readonly record struct OpenStreamResult(TunnelStream? Stream, Connectio
 internal sealed class HbonePool(WorkloadLoop home)
 {
     private readonly Dictionary<TunnelKey, TunnelPeer> _peers = [];
+
     public WorkloadLoop Home { get; } = home;
 
     public ProxySettings Settings => Home.Context.Settings;
 
     /// <summary>No new tunnels.</summary>
     public bool IsClosed { get; private set; }
-
-    /// <summary>Tunnels open at this moment.</summary>
-    public int TunnelCount { get; internal set; }
 
     /// <summary>Opens a stream to the peer of <paramref name="key"/>, on a new tunnel if no open one has room.</summary>
     public async ValueTask<OpenStreamResult> OpenStreamAsync(TunnelKey key, TunnelRequest request, ITunnelStreamOwner owner, long deadlineMilliseconds)

@@ -2,7 +2,6 @@ using Ztunnel.Http2;
 using Ztunnel.Linux.Loop;
 using Ztunnel.Linux.Sockets;
 using Ztunnel.Proxy.Connections;
-using Ztunnel.Tls.Certificates;
 
 namespace Ztunnel.Proxy.Hbone;
 
@@ -14,16 +13,12 @@ internal sealed class PooledTunnel : ITunnelOwner
     private readonly LoopTimer _unused;
     private HboneConnection? _connection;
 
-    public PooledTunnel(TunnelPeer peer, HbonePool pool, WorkloadCertificate certificate)
+    public PooledTunnel(TunnelPeer peer, HbonePool pool)
     {
         _peer = peer;
         _pool = pool;
-        Certificate = certificate;
         _unused = new LoopTimer(pool.Home.Loop, static state => ((PooledTunnel)state!).Drain(), this);
     }
-
-    /// <summary>What we showed the peer.</summary>
-    public WorkloadCertificate Certificate { get; }
 
     public void Start(LoopSocket socket, in HandshakeResult handshake)
     {

@@ -48,7 +48,6 @@ internal sealed class TunnelPeer(HbonePool pool, TunnelKey key)
     public void Remove(PooledTunnel tunnel)
     {
         _tunnels.Remove(tunnel);
-        pool.TunnelCount--;
         ForgetIfUnused();
     }
 
@@ -89,10 +88,9 @@ internal sealed class TunnelPeer(HbonePool pool, TunnelKey key)
             return result.Succeeded ? ConnectionOutcome.Drained : result.Outcome;
         }
 
-        var tunnel = new PooledTunnel(this, pool, own);
+        var tunnel = new PooledTunnel(this, pool);
         tunnel.Start(socket, result);
         _tunnels.Add(tunnel);
-        pool.TunnelCount++;
         return default;
     }
 

@@ -28,9 +28,6 @@ internal sealed class TunnelSender(HboneConnection tunnel) : ILoopItem
     /// <summary>The socket is full: nothing is produced until it takes the rest.</summary>
     public bool IsBlocked => _unsent is not null;
 
-    /// <summary>Bytes sealed but not yet taken by the kernel.</summary>
-    public int UnsentBytes => _unsentEnd - _unsentStart;
-
     /// <summary>Puts a stream whose application has bytes (or an end) into the queue.</summary>
     public void MarkReady(TunnelStream stream)
     {
