@@ -98,6 +98,9 @@ internal sealed class EmbeddedRoot : IDisposable
                 throw new AuthorityException($"root file {path}: the certificate is not one of an authority");
             if (certificate.NotAfter.ToUniversalTime() <= time.GetUtcNow())
                 throw new AuthorityException($"root file {path}: the certificate expired at {certificate.NotAfter.ToUniversalTime():u}");
+            // Every leaf names its issuer by it: without it each signing would fail later, far from the cause.
+            if (!certificate.Extensions.OfType<X509SubjectKeyIdentifierExtension>().Any())
+                throw new AuthorityException($"root file {path}: the certificate has no subject key identifier, which an authority's must have");
             return new EmbeddedRoot(certificate, (File.GetUnixFileMode(path) & Others) != 0);
         }
         catch

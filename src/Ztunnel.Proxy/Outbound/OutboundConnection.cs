@@ -24,7 +24,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
     private readonly OriginalDestination _destination;
     private readonly long _startMilliseconds;
     private LoopSocket? _application;
-    private SetUp? _setUp;
+    private OutboundSetUp? _setUp;
     private TunnelStream? _stream;
     private SocketRelay? _relay;
     private ConnectionRecord? _record;
@@ -46,7 +46,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
     {
         Track();
         _application!.Handler = this;
-        _setUp = new SetUp(TraceParent.Create(SystemRandom.Instance));
+        _setUp = new OutboundSetUp(TraceParent.Create(SystemRandom.Instance));
         _ = RunAsync(_setUp);
     }
 
@@ -63,7 +63,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
             Fail(outcome);
     }
 
-    private async Task RunAsync(SetUp setUp)
+    private async Task RunAsync(OutboundSetUp setUp)
     {
         try
         {
@@ -76,7 +76,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
         }
     }
 
-    private async ValueTask SetUpAsync(SetUp setUp)
+    private async ValueTask SetUpAsync(OutboundSetUp setUp)
     {
         // Phase 1: who is calling, and where does it want to go.
         if (OutboundRouter.IsRecursiveCall(_home.Context.Routing, _destination))
@@ -126,7 +126,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
         }
     }
 
-    private async ValueTask<ConnectionOutcome> TryHopAsync(SetUp setUp, NextHop hop)
+    private async ValueTask<ConnectionOutcome> TryHopAsync(OutboundSetUp setUp, NextHop hop)
     {
         setUp.Hop = hop;
         if (hop.Hostname is { } hostname)
@@ -161,14 +161,14 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
     }
 
     // 401 and 400 are the destination's considered answer: another endpoint of the same service would give the same one.
-    private static bool IsWorthAnotherHop(in ConnectionOutcome outcome, SetUp setUp) => outcome.Reason switch
+    private static bool IsWorthAnotherHop(in ConnectionOutcome outcome, OutboundSetUp setUp) => outcome.Reason switch
     {
         EndReason.HttpStatus => setUp.Status == 503,
         EndReason.LocalWorkloadUnknown or EndReason.IdentityUnavailable or EndReason.Drained => false,
         _ => true,
     };
 
-    private async ValueTask<ConnectionOutcome> ConnectPlainAsync(SetUp setUp)
+    private async ValueTask<ConnectionOutcome> ConnectPlainAsync(OutboundSetUp setUp)
     {
         IPEndPoint address = setUp.Hop!.Address!;
         SocketHandle handle = _home.Workload.Sockets.OpenTcp(address.AddressFamily);
@@ -189,7 +189,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
         return default;
     }
 
-    private async ValueTask<ConnectionOutcome> ConnectTunnelAsync(SetUp setUp)
+    private async ValueTask<ConnectionOutcome> ConnectTunnelAsync(OutboundSetUp setUp)
     {
         NextHop hop = setUp.Hop!;
         Workload local = setUp.Local!;
@@ -239,7 +239,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
         return outcome;
     }
 
-    private TimeSpan TimeLeft(SetUp setUp) => TimeSpan.FromMilliseconds(Math.Max(0, setUp.DeadlineMilliseconds - _home.Loop.NowMilliseconds));
+    private TimeSpan TimeLeft(OutboundSetUp setUp) => TimeSpan.FromMilliseconds(Math.Max(0, setUp.DeadlineMilliseconds - _home.Loop.NowMilliseconds));
 
     // ---- set-up events
 
@@ -290,7 +290,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
 
     // ---- books
 
-    private void OpenBooks(SetUp setUp)
+    private void OpenBooks(OutboundSetUp setUp)
     {
         NextHop hop = setUp.Hop!;
         Route route = setUp.Route!;
@@ -353,7 +353,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
             return;
 
         _ended = true;
-        SetUp? setUp = _setUp;
+        OutboundSetUp? setUp = _setUp;
         _setUp = null;
         _home.Context.Access.Denied(new DenialRecord
         {
@@ -395,53 +395,5 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
         LoopSocket application = _application!;
         _application = null;
         return application;
-    }
-
-    /// <summary>The answer to a CONNECT: a status, or how the stream ended without one.</summary>
-    private readonly record struct ConnectAnswer(int Status, ConnectionOutcome Outcome)
-    {
-        public static ConnectAnswer TimedOut { get; } = new(0, new ConnectionOutcome(EndReason.SetUpTimedOut, "timed out waiting for the answer to CONNECT"));
-    }
-
-    /// <summary>What is needed only until the relay runs; let go of then, since connections are many and long.</summary>
-    private sealed class SetUp(TraceParent trace)
-    {
-        private CancellationTokenSource? _cancellation;
-
-        public TraceParent Trace { get; } = trace;
-
-        public Workload? Local { get; set; }
-
-        public Route? Route { get; set; }
-
-        public NextHop? Hop { get; set; }
-
-        public int Attempts { get; set; }
-
-        public int Status { get; set; }
-
-        /// <summary>The stream or its tunnel ended before the CONNECT was answered.</summary>
-        public bool AnswerMissing { get; set; }
-
-        public bool HopRetried { get; set; }
-
-        public long DeadlineMilliseconds { get; set; }
-
-        public LoopSignal<ConnectAnswer>? Answer { get; set; }
-
-        public CancellationToken Cancellation => (_cancellation ??= new CancellationTokenSource()).Token;
-
-        public void Cancel() => _cancellation?.Cancel();
-
-        /// <summary>Whether the same hop deserves one more attempt.</summary>
-        public bool TryRetryHop(in ConnectionOutcome outcome)
-        {
-            if (!AnswerMissing || HopRetried || outcome.Reason == EndReason.Drained)
-                return false;
-
-            HopRetried = true;
-            AnswerMissing = false;
-            return true;
-        }
     }
 }

@@ -128,6 +128,20 @@ public sealed class EmbeddedAuthorityTests : IDisposable
     }
 
     [Fact]
+    public void Start_RootWithoutSubjectKeyIdentifier_IsRefused()
+    {
+        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("O=cluster.local", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, pathLengthConstraint: 0, critical: true));
+        using X509Certificate2 root = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        _folder.Write("root.pem", key.ExportPkcs8PrivateKeyPem() + "\n" + root.ExportCertificatePem());
+
+        AuthorityException error = Assert.Throws<AuthorityException>(() => Start());
+
+        Assert.Contains("subject key identifier", error.Message);
+    }
+
+    [Fact]
     public void Start_LeafInsteadOfRoot_IsRefused()
     {
         IssuedCertificate leaf = TestAuthority.Create().Issue(Cart.ToString());
