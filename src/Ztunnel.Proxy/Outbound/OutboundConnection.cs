@@ -129,6 +129,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
     private async ValueTask<ConnectionOutcome> TryHopAsync(OutboundSetUp setUp, NextHop hop)
     {
         setUp.Hop = hop;
+        setUp.AnswerMissing = false;   // each attempt speaks for itself
         if (hop.Hostname is { } hostname)
         {
             _home.Context.Traffic.OnDemandDns(_home.Loop.Index, new OnDemandDnsLabels(ConnectionLabels.Of(setUp.Local), setUp.Local!.Identity.ToString(), hostname));

@@ -42,7 +42,6 @@ internal sealed class OutboundSetUp(TraceParent trace)
             return false;
 
         HopRetried = true;
-        AnswerMissing = false;
         return true;
     }
 }
