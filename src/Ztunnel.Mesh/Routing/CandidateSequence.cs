@@ -51,6 +51,7 @@ internal sealed class CandidateSequence(OutboundRequest request, UpstreamSequenc
         // Step C (A3 for waypoints): another network is reached through its gateway, and only for a service, whose name the gateway needs.
         if (upstream.Workload.Network != request.Source.Network)
         {
+            request.Trace?.Add($"how is {upstream.Workload.Uid} reached", $"through a gateway: it is in network '{upstream.Workload.Network}', the source in '{request.Source.Network}'");
             if (addressed is null) Failed(RefuseReason.NoServiceForAddress, $"no service for target address: {request.Destination}");
             else UseGateway(upstream);
             return null;
@@ -64,11 +65,13 @@ internal sealed class CandidateSequence(OutboundRequest request, UpstreamSequenc
         else if (addressed is null && upstream.Workload.Waypoint is { } waypoint && !WaypointReference.IsInstance(request, waypoint))
         {
             // Steps D and E: a workload's waypoint, unless the call comes from it. Never for what was addressed as a service.
+            request.Trace?.Add($"how is {upstream.Workload.Uid} reached", $"through its waypoint {waypoint}");
             UseWaypoint(waypoint);
             return null;
         }
         else
         {
+            request.Trace?.Add($"how is {upstream.Workload.Uid} reached", upstream.Workload.Protocol == TunnelProtocol.Hbone ? "directly, in an HBONE tunnel" : "directly, in plain TCP: it is not in the mesh");
             hop = HopFactory.Direct(upstream, upstreams.WantedAddress);
         }
         if (hop is null) Failed(RefuseReason.NoValidDestination, $"no valid routing destination for workload: {upstream.Workload.Uid}");

@@ -34,7 +34,7 @@ internal sealed class EndpointTable
         for (int i = 0; i < endpoints.Count; i++)
         {
             EndpointMember member = endpoints[i];
-            if (!IsUsable(endpoints, member, query)) continue;
+            if (FindObstacle(endpoints, member, query) is not null) continue;
 
             int rank = ranked ? LocalityRank.Of(member.Workload, query, balancer!) : 0;
             if (rank < 0) continue;
@@ -44,14 +44,17 @@ internal sealed class EndpointTable
         return new EndpointTable(query, [.. ranks.Values.Select(static members => new EndpointGroup(members))]);
     }
 
-    private static bool IsUsable(ServiceEndpoints endpoints, EndpointMember member, in EndpointQuery query)
+    /// <summary>Why an endpoint cannot be used; null when it can.</summary>
+    internal static string? FindObstacle(ServiceEndpoints endpoints, in EndpointMember member, in EndpointQuery query)
     {
         Workload workload = member.Workload;
-        if (workload.Capacity == 0 || !endpoints.Includes(member)) return false;
+        if (workload.Capacity == 0) return "its capacity is 0";
+        if (!endpoints.Includes(member)) return "it is not healthy";
 
         // Without an address of its own a workload is reached through the gateway of its network.
         bool addressable = workload.Addresses.Count > 0 || workload.Hostname.Length > 0 || (workload.Network != query.Network && workload.NetworkGateway is not null);
-        return addressable && (query.Port == 0 || TargetPort.Find(endpoints.Service!, member, query.Port, query.IsWaypoint) is not null);
+        if (!addressable) return "it has neither an address nor a gateway";
+        return query.Port == 0 || TargetPort.Find(endpoints.Service!, member, query.Port, query.IsWaypoint) is not null ? null : "it does not serve the port";
     }
 }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using Ztunnel.Mesh.Explaining;
 using Ztunnel.Mesh.Model;
 using Ztunnel.Mesh.State;
 
@@ -9,4 +10,8 @@ public readonly record struct OriginalDestination(IPEndPoint EndPoint);
 
 /// <summary>Everything one outbound decision depends on.</summary>
 internal sealed record OutboundRequest(
-    MeshSnapshot Mesh, RoutingContext Context, Workload Source, IPAddress SourceAddress, IPEndPoint Destination, IRandom Random, ILoadView Load);
+    MeshSnapshot Mesh, RoutingContext Context, Workload Source, IPAddress SourceAddress, IPEndPoint Destination, IRandom Random, ILoadView Load)
+{
+    /// <summary>Takes down the questions and answers; null for connections.</summary>
+    public RouteTrace? Trace { get; init; }
+}

@@ -1,4 +1,6 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
+using Ztunnel.Mesh.Explaining;
 using Ztunnel.Mesh.Model;
 using Ztunnel.Mesh.State;
 
@@ -19,16 +21,21 @@ public static class OutboundRouter
     /// <param name="random">For choices among equals.</param>
     /// <param name="load">Connections and failures of the endpoints, as this loop knows them.</param>
     public static Route Route(
-        MeshSnapshot mesh, RoutingContext context, Workload source, IPAddress sourceAddress, OriginalDestination destination, IRandom random, ILoadView load)
-    {
-        if (IsRecursiveCall(context, destination)) return Routing.Route.Refused(RefuseReason.RecursiveCall, "attempted recursive call to ourselves");
+        MeshSnapshot mesh, RoutingContext context, Workload source, IPAddress sourceAddress, OriginalDestination destination, IRandom random, ILoadView load) =>
+        IsRecursiveCall(context, destination)
+            ? Routing.Route.Refused(RefuseReason.RecursiveCall, "attempted recursive call to ourselves")
+            : Decide(new OutboundRequest(mesh, context, source, sourceAddress, destination.EndPoint, random, load));
 
-        IPEndPoint target = destination.EndPoint;
-        var request = new OutboundRequest(mesh, context, source, sourceAddress, target, random, load);
+    /// <summary>The decision for what is no recursive call.</summary>
+    internal static Route Decide(OutboundRequest request)
+    {
+        IPEndPoint target = request.Destination;
 
         // Step A: addressed to a service? A workload with the same address hides it. Its waypoint, if any, takes the call; never past it because it is missing.
-        Service? service = mesh.FindAddress(context.Network, target.Address, source.Namespace).Service;
-        if (service is not null && WaypointReference.Choose(service, random) is { } waypoint && !WaypointReference.IsInstanceOfAny(request, service))
+        AddressMatch match = request.Mesh.FindAddress(request.Context.Network, target.Address, request.Source.Namespace);
+        request.Trace?.Add($"what is {target.Address}", RouteWords.Describe(match));
+        Service? service = match.Service;
+        if (service is not null && TryChooseWaypoint(request, service, out GatewayAddress? waypoint))
         {
             UpstreamSequence? waypoints = UpstreamSequence.ForGateway(request, waypoint, isWaypoint: true);
             var toWaypoint = waypoints is null ? null : new CandidateSequence(request, waypoints, service, toWaypoint: true);
@@ -36,11 +43,19 @@ public static class OutboundRouter
         }
 
         // Step B: an upstream, by service before workload. The candidates take it from there (steps C to G).
-        UpstreamSequence? upstreams = UpstreamSequence.ForAddress(request, source.Network, target, isWaypoint: false);
+        UpstreamSequence? upstreams = UpstreamSequence.ForAddress(request, request.Source.Network, target, isWaypoint: false);
         var candidates = upstreams is null ? null : new CandidateSequence(request, upstreams, service, toWaypoint: false);
         return First(candidates, otherwise: () => service is not null && !service.IsPassthrough
             ? Routing.Route.Refused(RefuseReason.NoHealthyUpstream, $"no healthy upstream: {target}")
             : new Route(HopFactory.Passthrough(target), service: null, candidates: null));
+    }
+
+    private static bool TryChooseWaypoint(OutboundRequest request, Service service, [NotNullWhen(true)] out GatewayAddress? waypoint)
+    {
+        waypoint = WaypointReference.Choose(service, request.Random);
+        bool isSource = waypoint is not null && WaypointReference.IsInstanceOfAny(request, service);
+        request.Trace?.Add("has the service a waypoint", waypoint is null ? "no" : isSource ? $"yes, {waypoint}, and the call comes from it: it is not sent there again" : $"yes, {waypoint}: it takes the call");
+        return waypoint is not null && !isSource;
     }
 
     private static Route First(CandidateSequence? candidates, Func<Route> otherwise)

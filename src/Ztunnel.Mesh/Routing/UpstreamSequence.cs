@@ -1,4 +1,5 @@
 using System.Net;
+using Ztunnel.Mesh.Explaining;
 using Ztunnel.Mesh.Model;
 using Ztunnel.Mesh.State;
 
@@ -42,9 +43,9 @@ internal sealed class UpstreamSequence
         {
             return ForService(request, service, (ushort)address.Port, isWaypoint, address.Address);
         }
-        return request.Mesh.FindWorkload(network, address.Address) is { } workload
-            ? new UpstreamSequence(new Upstream(workload, (ushort)address.Port, Service: null), address.Address)
-            : null;
+        Workload? workload = request.Mesh.FindWorkload(network, address.Address);
+        request.Trace?.Add(RouteWords.WhoServes(address, isWaypoint), workload is null ? "nobody in the mesh" : RouteWords.Describe(workload));
+        return workload is null ? null : new UpstreamSequence(new Upstream(workload, (ushort)address.Port, Service: null), address.Address);
     }
 
     /// <summary>By reference to a waypoint or network gateway. Null: unknown, or nothing usable there.</summary>
@@ -55,9 +56,9 @@ internal sealed class UpstreamSequence
         // By name no address was asked for, so the family follows what the client dialled.
         IPAddress wanted = request.Destination.Address;
         if (request.Mesh.FindService(gateway.Hostname!) is { } service) return ForService(request, service, gateway.HboneMtlsPort, isWaypoint, wanted);
-        return request.Mesh.FindWorkloadByHostname(gateway.Hostname!) is { } workload
-            ? new UpstreamSequence(new Upstream(workload, gateway.HboneMtlsPort, Service: null), wanted)
-            : null;
+        Workload? workload = request.Mesh.FindWorkloadByHostname(gateway.Hostname!);
+        request.Trace?.Add($"who is {gateway}", workload is null ? "nobody in the mesh" : RouteWords.Describe(workload));
+        return workload is null ? null : new UpstreamSequence(new Upstream(workload, gateway.HboneMtlsPort, Service: null), wanted);
     }
 
     public bool TryNext(out Upstream upstream)
@@ -81,9 +82,14 @@ internal sealed class UpstreamSequence
 
     private static UpstreamSequence? ForService(OutboundRequest request, Service service, ushort port, bool isWaypoint, IPAddress wanted)
     {
-        if (service.IsPassthrough) return null;
+        if (service.IsPassthrough)
+        {
+            request.Trace?.Add($"which endpoints serve {service.Key}", "none is chosen: the service passes connections through to the address dialled");
+            return null;
+        }
         ServiceEndpoints? endpoints = request.Mesh.FindEndpoints(service.Key);
         EndpointTable? table = endpoints?.Tables.For(endpoints, request.Source, port, isWaypoint);
+        request.Trace?.Add($"which endpoints serve {service.Key} on port {port}", RouteWords.Describe(table, endpoints));
         return table is null || table.Groups.Length == 0
             ? null
             : new UpstreamSequence(service, new EndpointPicker(table, request.Random, request.Load), port, isWaypoint, wanted);

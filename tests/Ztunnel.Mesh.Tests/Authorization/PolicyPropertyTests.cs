@@ -1,8 +1,10 @@
 using System.Net;
 using Ztunnel.Mesh.Authorization;
 using Ztunnel.Mesh.Collections;
+using Ztunnel.Mesh.Explaining;
 using Ztunnel.Mesh.Identity;
 using Ztunnel.Mesh.Model;
+using Ztunnel.Mesh.State;
 using static Ztunnel.Mesh.Tests.Meshes;
 
 namespace Ztunnel.Mesh.Tests.Authorization;
@@ -42,18 +44,35 @@ public sealed class PolicyPropertyTests
                 Assert.Equal(outcome, decision.Outcome);
                 Assert.True(decision.Policy is null ? deciding.Count == 0 : deciding.Contains(decision.Policy), $"{decision.Policy} is not one of {string.Join(' ', deciding)}");
                 Assert.Equal(dryRun, decision.DryRun ?? new DryRunReport([], [], WouldNotAllow: false));
+                AssertExplained(snapshot, policies, destination, connection, settings, decision);
                 if (decision.Allowed) allowed++;
             }
         }
         Assert.InRange(allowed, 2_000, 8_000);   // both answers occur often, or the test shows nothing
     }
 
+    // What `ztunnel explain` says of each policy is what the plain rules say; one that does not match names what is missing, unless it has no rules.
+    private static void AssertExplained(MeshSnapshot snapshot, Policy[] policies, Workload destination, PolicyConnection connection, PolicySettings settings, PolicyDecision decision)
+    {
+        AuthorizationExplanation explained = PolicyExplainer.Explain(snapshot, destination, connection, settings);
+        Assert.Equal(decision.Outcome, explained.Decision.Outcome);
+        foreach (PolicyExplanation policy in explained.Policies)
+        {
+            Assert.Equal(policy.Policy.Rules.Any(rule => Matches(policy.Policy, rule, connection)), policy.Matches);
+            Assert.Equal(!policy.Matches && !policy.Policy.Rules.IsEmpty, policy.Nearest is { Missing.Count: > 0 });
+        }
+        Assert.Equal(policies.Count(policy => AppliesTo(policy, destination)), explained.Policies.Count);
+    }
+
+    private static bool AppliesTo(Policy policy, Workload destination) =>
+        policy.Scope == PolicyScope.Global
+        || (policy.Scope == PolicyScope.Namespace && policy.Namespace == destination.Namespace)
+        || destination.AuthorizationPolicies.Contains(policy.Key);
+
     private static (PolicyOutcome Outcome, HashSet<string> Deciding, DryRunReport DryRun) Plain(
         Policy[] all, Workload destination, PolicyConnection connection, PolicySettings settings)
     {
-        Policy[] applicable = [.. all.Where(policy => policy.Scope == PolicyScope.Global
-            || (policy.Scope == PolicyScope.Namespace && policy.Namespace == destination.Namespace)
-            || destination.AuthorizationPolicies.Contains(policy.Key))];
+        Policy[] applicable = [.. all.Where(policy => AppliesTo(policy, destination))];
         bool unknown = destination.AuthorizationPolicies.Any(key => all.All(policy => policy.Key != key)) && settings.UnknownPolicies == UnknownPolicyHandling.FailClosed;
 
         ValueArray<string> wouldDeny = Matching(PolicyAction.Deny, dryRun: true).Order(StringComparer.Ordinal).ToValueArray();
