@@ -3,6 +3,8 @@ using Ztunnel.Mesh.State;
 using Ztunnel.Proxy.Connections;
 using Ztunnel.Proxy.Hbone;
 using Ztunnel.Proxy.Inbound;
+using Ztunnel.Proxy.Telemetry;
+using Ztunnel.Telemetry.Metrics;
 
 namespace Ztunnel.Proxy;
 
@@ -13,6 +15,8 @@ internal sealed class WorkloadLoop
     private static readonly TimeSpan PolicyArrivalForOpenConnections = TimeSpan.FromSeconds(5);
 
     private readonly LoopTimer _policyArrival;
+    private readonly PodTraffic _outbound = new();
+    private readonly PodTraffic _inbound = new();
 
     public WorkloadLoop(ProxyLoop proxy, WorkloadContext workload)
     {
@@ -36,6 +40,9 @@ internal sealed class WorkloadLoop
 
     /// <summary>Tunnels that peers opened to us.</summary>
     public HashSet<InboundTunnel> InboundTunnels { get; } = [];
+
+    /// <summary>What the pod moved as a source, or as a destination.</summary>
+    public PodTraffic TrafficOf(Reporter reporter) => reporter == Reporter.Source ? _outbound : _inbound;
 
     /// <summary>Decides again on every open connection.</summary>
     public void Reauthorize(MeshSnapshot mesh)

@@ -8,6 +8,8 @@ using Ztunnel.Proxy.Connections;
 using Ztunnel.Proxy.Inbound;
 using Ztunnel.Proxy.Outbound;
 using Ztunnel.Proxy.Passthrough;
+using Ztunnel.Proxy.Telemetry;
+using Ztunnel.Telemetry.Metrics;
 
 namespace Ztunnel.Proxy;
 
@@ -30,6 +32,12 @@ public sealed class WorkloadProxy
     }
 
     public LocalWorkloadKey Workload => _workload.Key;
+
+    /// <summary>What the pod's applications sent to others.</summary>
+    public PodTrafficTotals OutboundTraffic => Total(Reporter.Source);
+
+    /// <summary>What others sent to the pod's applications.</summary>
+    public PodTrafficTotals InboundTraffic => Total(Reporter.Destination);
 
     internal ProxyContext Context { get; }
 
@@ -105,6 +113,8 @@ public sealed class WorkloadProxy
     }
 
     internal WorkloadLoop Home(EventLoop loop) => _homes[loop.Index];
+
+    private PodTrafficTotals Total(Reporter reporter) => _homes.Aggregate(default(PodTrafficTotals), (total, home) => total + home.TrafficOf(reporter).Totals);
 
     /// <summary>Where a captured connection was going. Without redirection (TPROXY, or a direct call) that is the local address.</summary>
     internal IPEndPoint ReadOriginalDestination(LoopSocket socket, ILogger log)

@@ -14,6 +14,7 @@ using Ztunnel.Mesh.State;
 using Ztunnel.Proxy;
 using Ztunnel.Serving;
 using Ztunnel.Settings;
+using Ztunnel.Telemetry.Failures;
 using Ztunnel.Telemetry.Logging;
 using Ztunnel.Telemetry.Metrics;
 using Ztunnel.Tls.Certificates;
@@ -88,13 +89,14 @@ public static class Daemon
         await using var certificates = new CertificateStore(authority, new CertificateStoreSettings(), time, new CertificateTelemetry(metrics, loggers));
         CertificateTelemetry.AddExpiry(metrics, certificates, time);
         using var localCertificates = new LocalCertificates(mesh, certificates);
+        var failures = new FailureJournal();
         var proxies = new ProxyFactory(new ProxyContext
         {
             Loops = loops,
             Mesh = mesh,
             Certificates = (identity, cancellation) => certificates.GetAsync(identity, CertificatePriority.RealTime, cancellation),
             Traffic = traffic,
-            Access = new AccessLog(sink, levels),
+            Access = new AccessLog(sink, levels, failures, time),
             Settings = Composition.Proxy(settings),
             Routing = Composition.Routing(settings),
             Logs = loggers,

@@ -1,5 +1,6 @@
 using System.Net;
 using Ztunnel.Mesh.Model;
+using Ztunnel.Proxy.Telemetry;
 using Ztunnel.Telemetry.Logging;
 using Ztunnel.Telemetry.Metrics;
 
@@ -36,6 +37,7 @@ internal sealed class ConnectionRecord
 {
     private readonly ProxyLoop _loop;
     private readonly TrafficConnection _traffic;
+    private readonly PodTraffic _podTraffic;
     private readonly IPEndPoint _source;
     private readonly IPEndPoint _destination;
     private readonly Workload? _sourceWorkload;
@@ -46,8 +48,9 @@ internal sealed class ConnectionRecord
     private readonly int _attempts;
     private bool _closed;
 
-    public ConnectionRecord(ProxyLoop loop, in ConnectionDescription description)
+    public ConnectionRecord(WorkloadLoop home, in ConnectionDescription description)
     {
+        ProxyLoop loop = home.Proxy;
         _loop = loop;
         _source = description.Source;
         _destination = description.Destination;
@@ -58,6 +61,8 @@ internal sealed class ConnectionRecord
         _traceId = description.TraceId;
         _attempts = description.Attempts;
         _traffic = loop.Context.Traffic.Opened(loop.Loop.Index, description.Labels);
+        _podTraffic = home.TrafficOf(description.Labels.Reporter);
+        _podTraffic.Opened();
         if (loop.Context.Access.IsEnabled(LogSeverity.Debug))
             loop.Context.Access.Opened(Describe(default));
     }
@@ -66,10 +71,18 @@ internal sealed class ConnectionRecord
     public IPEndPoint Destination => _destination;
 
     /// <summary>Bytes from client to service.</summary>
-    public void AddReceived(int bytes) => _traffic.AddReceived(bytes);
+    public void AddReceived(int bytes)
+    {
+        _traffic.AddReceived(bytes);
+        _podTraffic.AddReceived(bytes);
+    }
 
     /// <summary>Bytes from service to client.</summary>
-    public void AddSent(int bytes) => _traffic.AddSent(bytes);
+    public void AddSent(int bytes)
+    {
+        _traffic.AddSent(bytes);
+        _podTraffic.AddSent(bytes);
+    }
 
     /// <summary>Closes the books; the first cause counts.</summary>
     public void Close(in ConnectionOutcome outcome)
@@ -79,7 +92,9 @@ internal sealed class ConnectionRecord
 
         _closed = true;
         _traffic.Close(outcome.ResponseFlag);
-        if (_loop.Context.Access.IsEnabled(outcome.IsSuccess ? LogSeverity.Info : LogSeverity.Error))
+        _podTraffic.Closed(failed: !outcome.IsSuccess);
+        // Failures are kept for those who ask later, also when nobody logs them.
+        if (!outcome.IsSuccess || _loop.Context.Access.IsEnabled(LogSeverity.Info))
             _loop.Context.Access.Complete(Describe(outcome));
     }
 

@@ -175,7 +175,7 @@ internal sealed class InboundStream : TrackedConnection, ITunnelStreamOwner
         WorkloadLabels? sourceLabels = ConnectionLabels.Of(source)
             ?? (Settings.ResponseBaggage && request.Baggage is { } baggage ? ConnectionLabels.Of(Baggage.Parse(baggage)) : null);
         Service? service = InboundRouter.GuessService(mesh, target.Candidates, local, _forwardedHost, target.Application.Port);
-        _record = new ConnectionRecord(Home.Proxy, new ConnectionDescription
+        _record = new ConnectionRecord(Home, new ConnectionDescription
         {
             Labels = new TrafficLabels(
                 Reporter.Destination, sourceLabels, _tunnel.SourceIdentity?.ToString(),

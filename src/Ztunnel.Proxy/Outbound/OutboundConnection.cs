@@ -297,7 +297,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
         Route route = setUp.Route!;
         bool tunnelled = hop.Kind != RouteKind.Tcp;
         Workload local = setUp.Local!;
-        _record = new ConnectionRecord(_home.Proxy, new ConnectionDescription
+        _record = new ConnectionRecord(_home, new ConnectionDescription
         {
             Labels = new TrafficLabels(
                 Reporter.Source, ConnectionLabels.Of(local), tunnelled ? local.Identity.ToString() : null,

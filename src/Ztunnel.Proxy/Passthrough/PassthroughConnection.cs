@@ -136,7 +136,7 @@ internal sealed class PassthroughConnection : TrackedConnection, ISocketRelayOwn
         MeshSnapshot mesh = _home.Context.Mesh.Current;
         Workload? source = mesh.FindWorkload(_home.Context.Settings.Network, Source.Address);
         Service? service = InboundRouter.GuessService(mesh, InboundRouter.ServicesOf(mesh, local), local, forwardedHost: null, _destination.EndPoint.Port);
-        _record = new ConnectionRecord(_home.Proxy, new ConnectionDescription
+        _record = new ConnectionRecord(_home, new ConnectionDescription
         {
             Labels = new TrafficLabels(
                 Reporter.Destination, ConnectionLabels.Of(source), sourcePrincipal: null,

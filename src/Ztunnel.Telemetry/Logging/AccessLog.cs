@@ -1,3 +1,4 @@
+using Ztunnel.Telemetry.Failures;
 using Ztunnel.Telemetry.Metrics;
 
 namespace Ztunnel.Telemetry.Logging;
@@ -6,7 +7,11 @@ namespace Ztunnel.Telemetry.Logging;
 /// The access log: one line for each connection, formatted straight into UTF-8 on the loop that ends it. The fields that parsers know come first, in their order; ours
 /// (<c>response_flags</c>, <c>reason</c>, <c>trace_id</c>, <c>attempts</c>) stand at the end and only where they say something.
 /// </summary>
-public sealed class AccessLog(LogSink sink, LogLevels levels)
+/// <param name="sink">Where the lines go.</param>
+/// <param name="levels">Which are written.</param>
+/// <param name="failures">Keeps the failures, whether they are written or not; null for nobody.</param>
+/// <param name="time">When they happened.</param>
+public sealed class AccessLog(LogSink sink, LogLevels levels, FailureJournal? failures = null, TimeProvider? time = null)
 {
     private readonly LogGate _gate = levels.GateOf(LogTarget.FromCategory("access"));
 
@@ -16,6 +21,8 @@ public sealed class AccessLog(LogSink sink, LogLevels levels)
     public void Complete(in AccessRecord record)
     {
         LogSeverity severity = record.Error is null ? LogSeverity.Info : LogSeverity.Error;
+        if (record.Error is not null)
+            failures?.Add(Describe(record));
         if (!_gate.IsOpen(severity))
             return;
 
@@ -53,6 +60,7 @@ public sealed class AccessLog(LogSink sink, LogLevels levels)
     /// <summary>A connection that failed before it was known what it is: warn, no metrics.</summary>
     public void Denied(in DenialRecord record)
     {
+        failures?.Add(Describe(record));
         if (!_gate.IsOpen(LogSeverity.Warn))
             return;
         LogLine line = sink.Begin(LogSeverity.Warn, _gate.Target, []);
@@ -65,6 +73,38 @@ public sealed class AccessLog(LogSink sink, LogLevels levels)
         AppendOurs(ref line, record.Reason, record.TraceId);
         line.Complete(_gate.Target, []);
     }
+
+    private ConnectionFailure Describe(in AccessRecord record) => new()
+    {
+        Time = Now,
+        Reporter = record.Labels.Reporter,
+        Source = record.Source,
+        SourceWorkload = record.SourceWorkload ?? Known(record.Labels.Source.CanonicalService),
+        Destination = record.Destination,
+        HboneAuthority = record.HboneAuthority,
+        Service = Known(record.Labels.Service.Hostname),
+        DestinationWorkload = record.DestinationWorkload ?? Known(record.Labels.Destination.CanonicalService),
+        Reason = record.Reason ?? "",
+        Error = record.Error ?? "",
+        Attempts = record.Attempts,
+        Duration = record.Duration,
+        TraceId = record.TraceId,
+    };
+
+    private ConnectionFailure Describe(in DenialRecord record) => new()
+    {
+        Time = Now,
+        Reporter = record.Reporter,
+        Source = record.Source,
+        Destination = record.Destination,
+        Reason = record.Reason ?? "",
+        Error = record.Error,
+        TraceId = record.TraceId,
+    };
+
+    private DateTimeOffset Now => (time ?? TimeProvider.System).GetUtcNow();
+
+    private static string? Known(string value) => value.Length > 0 && value != WorkloadLabels.UnknownValue ? value : null;
 
     private static void AppendPeers(ref LogLine line, in AccessRecord record)
     {
@@ -91,7 +131,7 @@ public sealed class AccessLog(LogSink sink, LogLevels levels)
 
     private static void AppendKnown(ref LogLine line, ReadOnlySpan<byte> name, string value)
     {
-        if (value.Length > 0 && value != WorkloadLabels.UnknownValue)
+        if (Known(value) is not null)
             line.Field(name, value);
     }
 
