@@ -3,6 +3,7 @@ using Ztunnel.Linux.Loop;
 using Ztunnel.Mesh.Identity;
 using Ztunnel.Mesh.Routing;
 using Ztunnel.Mesh.State;
+using Ztunnel.Proxy.Telemetry;
 using Ztunnel.Telemetry.Logging;
 using Ztunnel.Telemetry.Metrics;
 using Ztunnel.Tls.Certificates;
@@ -23,6 +24,12 @@ public sealed class ProxyContext
 
     public required TrafficMetrics Traffic { get; init; }
 
+    /// <summary>Metrics of tunnels; counted in a registry of their own where none is given.</summary>
+    public TunnelMetrics Tunnels { get => field ??= new TunnelMetrics(Unscraped); init; }
+
+    /// <summary>Metrics of how connections end; counted in a registry of their own where none is given.</summary>
+    public OutcomeMetrics Outcomes { get => field ??= new OutcomeMetrics(Unscraped); init; }
+
     public required AccessLog Access { get; init; }
 
     public required ProxySettings Settings { get; init; }
@@ -42,4 +49,6 @@ public sealed class ProxyContext
     internal ILogger PassthroughLog => field ??= Logs.CreateLogger("proxy::inbound_passthrough");
 
     internal ILogger DrainLog => field ??= Logs.CreateLogger("drain");
+
+    private MetricRegistry Unscraped => field ??= new MetricRegistry(new MetricSettings { Loops = Loops.Loops.Count }, Time);
 }

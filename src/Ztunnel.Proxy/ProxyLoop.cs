@@ -1,6 +1,8 @@
+using Ztunnel.Http2;
 using Ztunnel.Linux.Loop;
 using Ztunnel.Proxy.Hbone;
 using Ztunnel.Proxy.Outbound;
+using Ztunnel.Proxy.Telemetry;
 
 namespace Ztunnel.Proxy;
 
@@ -15,6 +17,12 @@ internal sealed class ProxyLoop(EventLoop loop, ProxyContext context)
 
     /// <summary>Open connections and recent failures of the endpoints this loop sends to.</summary>
     public EndpointLoad Endpoints { get; } = new(loop);
+
+    /// <summary>Counts of the tunnels this loop opens.</summary>
+    public TunnelCounts ClientTunnels { get; } = context.Tunnels.On(loop.Index, Http2Role.Client);
+
+    /// <summary>Counts of the tunnels this loop accepts.</summary>
+    public TunnelCounts ServerTunnels { get; } = context.Tunnels.On(loop.Index, Http2Role.Server);
 
     public HandshakeGate Handshakes { get; } = new(loop);
 

@@ -12,6 +12,7 @@ using Ztunnel.Linux.Loop;
 using Ztunnel.Linux.Sockets;
 using Ztunnel.Mesh.State;
 using Ztunnel.Proxy;
+using Ztunnel.Proxy.Telemetry;
 using Ztunnel.Serving;
 using Ztunnel.Settings;
 using Ztunnel.Telemetry.Failures;
@@ -81,13 +82,14 @@ public static class Daemon
         using LoopGroup loops = LoopGroup.Start(settings.Tuning.WorkerThreads, failure => DaemonLog.LoopHandlerFailed(log, failure));
         var metrics = new MetricRegistry(Composition.Metrics(settings), time);
         metrics.AddBuild(settings.Observability.IstioVersion);
-        ProcessTelemetry.AddTo(metrics, loops, sink);
+        ProcessTelemetry.AddTo(metrics, loops, sink, time);
+        MeshTelemetry.AddTo(metrics, mesh);
         var traffic = new TrafficMetrics(metrics);
         using var housekeeping = new MetricHousekeeping(metrics, traffic, loops, time);
 
         // 4. Certificates and the data path of whatever is served.
         await using var certificates = new CertificateStore(authority, new CertificateStoreSettings(), time, new CertificateTelemetry(metrics, loggers));
-        CertificateTelemetry.AddExpiry(metrics, certificates, time);
+        CertificateTelemetry.AddState(metrics, certificates, time);
         using var localCertificates = new LocalCertificates(mesh, certificates);
         var failures = new FailureJournal();
         var proxies = new ProxyFactory(new ProxyContext
@@ -96,6 +98,8 @@ public static class Daemon
             Mesh = mesh,
             Certificates = (identity, cancellation) => certificates.GetAsync(identity, CertificatePriority.RealTime, cancellation),
             Traffic = traffic,
+            Tunnels = new TunnelMetrics(metrics),
+            Outcomes = new OutcomeMetrics(metrics),
             Access = new AccessLog(sink, levels, failures, time),
             Settings = Composition.Proxy(settings),
             Routing = Composition.Routing(settings),

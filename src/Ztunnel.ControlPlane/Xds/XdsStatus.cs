@@ -15,7 +15,7 @@ public sealed class XdsStatus
     private int _authorizations;
     private volatile bool _isConnected;
 
-    internal XdsStatus(TimeProvider time) => _time = time;
+    public XdsStatus(TimeProvider time) => _time = time;
 
     /// <summary>The server has answered on the present stream.</summary>
     public bool IsConnected => _isConnected;

@@ -5,8 +5,12 @@ namespace Ztunnel.Linux.Loop;
 /// <summary>How busy a loop is. Written by its thread with plain stores, read by scrapes: a value may be a turn old.</summary>
 public sealed class LoopMetrics
 {
+    private readonly long[] _slowTurns = new long[SlowTurnLimits.Length];
     private long _turnStarted;
     private long _longestTurn;
+
+    /// <summary>Turns longer than these are counted apart: a connection of the loop that became ready meanwhile was that late.</summary>
+    public static readonly TimeSpan[] SlowTurnLimits = [TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(10), TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(1)];
 
     internal LoopMetrics()
     {
@@ -36,6 +40,9 @@ public sealed class LoopMetrics
         }
     }
 
+    /// <summary>Turns that took longer than <see cref="SlowTurnLimits"/>[<paramref name="limit"/>].</summary>
+    public long SlowTurns(int limit) => Volatile.Read(ref _slowTurns[limit]);
+
     public void ResetLongestTurn() => Volatile.Write(ref _longestTurn, 0);
 
     internal void TurnStarted(long timestamp, int events)
@@ -53,6 +60,11 @@ public sealed class LoopMetrics
         if (duration > _longestTurn)
         {
             Volatile.Write(ref _longestTurn, duration);
+        }
+
+        for (int limit = 0; limit < _slowTurns.Length && duration > SlowTurnLimits[limit].Ticks * TimeSpan.NanosecondsPerTick; limit++)
+        {
+            Volatile.Write(ref _slowTurns[limit], _slowTurns[limit] + 1);
         }
     }
 }

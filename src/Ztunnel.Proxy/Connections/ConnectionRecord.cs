@@ -92,6 +92,7 @@ internal sealed class ConnectionRecord
 
         _closed = true;
         _traffic.Close(outcome.ResponseFlag);
+        _loop.Context.Outcomes.Ended(_loop.Loop.Index, _traffic.Labels.Reporter, outcome.Reason);
         _podTraffic.Closed(failed: !outcome.IsSuccess);
         // Failures are kept for those who ask later, also when nobody logs them.
         if (!outcome.IsSuccess || _loop.Context.Access.IsEnabled(LogSeverity.Info))

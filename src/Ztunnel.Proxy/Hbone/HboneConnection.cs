@@ -3,6 +3,7 @@ using Ztunnel.Linux.Buffers;
 using Ztunnel.Linux.Loop;
 using Ztunnel.Linux.Sockets;
 using Ztunnel.Proxy.Connections;
+using Ztunnel.Proxy.Telemetry;
 using Ztunnel.Tls.Records;
 
 namespace Ztunnel.Proxy.Hbone;
@@ -30,6 +31,7 @@ internal sealed class HboneConnection : ISocketHandler, IHttp2Events
     private readonly LoopTimer _tick;
     private TunnelStream? _firstStream;
     private NativeBuffer? _readBuffer;
+    private ConnectionOutcome _shutdownCause;
 
     public HboneConnection(LoopSocket socket, TlsSession session, Http2Role role, Http2Settings settings, DeliveryBatch deliveries, ITunnelOwner owner)
     {
@@ -61,11 +63,15 @@ internal sealed class HboneConnection : ISocketHandler, IHttp2Events
     /// <summary>The loop's gather list.</summary>
     public DeliveryBatch Deliveries { get; }
 
+    /// <summary>Where the tunnel and its streams are counted; null for one that is not.</summary>
+    public TunnelCounts? Counts { get; init; }
+
     public bool IsClosed { get; private set; }
 
     /// <summary>Starts moving bytes. Bytes that came with the end of the handshake were given to <see cref="TunnelReceiver.Prime"/>.</summary>
     public void Start()
     {
+        Counts?.Opened();
         Socket.Handler = this;
         ArmTick();
         Sender.Schedule();
@@ -92,6 +98,7 @@ internal sealed class HboneConnection : ISocketHandler, IHttp2Events
             first.Previous = adopted;
         _firstStream = adopted;
         stream.Owner = adopted;
+        Counts?.StreamOpened();
         return adopted;
     }
 
@@ -104,6 +111,7 @@ internal sealed class HboneConnection : ISocketHandler, IHttp2Events
         if (stream.Next is { } next)
             next.Previous = stream.Previous;
         stream.Previous = stream.Next = null;
+        Counts?.StreamClosed();
     }
 
     /// <summary>No new streams; those that run may finish. The connection closes behind the last one.</summary>
@@ -125,6 +133,8 @@ internal sealed class HboneConnection : ISocketHandler, IHttp2Events
 
         for (TunnelStream? stream = _firstStream; stream is not null; stream = stream.Next)
             stream.Http2.Reset(Http2ErrorCode.Cancel);
+        // Sending the last GOAWAY may end the connection at once: its streams must learn the cause, not the symptom.
+        _shutdownCause = cause;
         Http2.GoAway(code, debug: null);
         Sender.Run();
         Close(cause, sendCloseNotify: true);
@@ -239,7 +249,7 @@ internal sealed class HboneConnection : ISocketHandler, IHttp2Events
     internal void CloseIfFinished()
     {
         if (!IsClosed && Http2.IsFinished && !Sender.IsBlocked)
-            Close(new ConnectionOutcome(EndReason.TunnelLost, "io error: connection closed"), sendCloseNotify: true);
+            Close(_shutdownCause.Reason != EndReason.None ? _shutdownCause : new ConnectionOutcome(EndReason.TunnelLost, "io error: connection closed"), sendCloseNotify: true);
     }
 
     private void Close(ConnectionOutcome cause, bool sendCloseNotify)
@@ -248,6 +258,8 @@ internal sealed class HboneConnection : ISocketHandler, IHttp2Events
             return;
 
         IsClosed = true;
+        // Whichever side hangs up first after the last GOAWAY: a tunnel that has served its time is not a lost one.
+        Counts?.Closed(cause.Reason == EndReason.TunnelLost && Http2.IsDraining && Http2.ActiveStreams == 0 ? EndReason.Completed : cause.Reason);
         _tick.Cancel();
         // A blocked socket cannot take close_notify: the peer learns of the end from the FIN.
         if (sendCloseNotify && !Sender.IsBlocked)

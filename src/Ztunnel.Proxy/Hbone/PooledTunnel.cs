@@ -23,7 +23,7 @@ internal sealed class PooledTunnel : ITunnelOwner
     public void Start(LoopSocket socket, in HandshakeResult handshake)
     {
         ProxyLoop loop = _pool.Home.Proxy;
-        _connection = new HboneConnection(socket, handshake.Session!, Http2Role.Client, loop.Http2.Client, loop.Deliveries, this);
+        _connection = new HboneConnection(socket, handshake.Session!, Http2Role.Client, loop.Http2.Client, loop.Deliveries, this) { Counts = loop.ClientTunnels };
         if (handshake.Received is { } received)
             _connection.Receiver.Prime(received, handshake.ReceivedBytes);
         _connection.Start();

@@ -81,6 +81,7 @@ internal sealed class TunnelPeer(HbonePool pool, TunnelKey key)
 
         var handshake = TlsHandshake.StartClient(own, key.Expected);
         HandshakeResult result = await HandshakePump.RunAsync(socket, handshake, home.Proxy.Handshakes, pool.Settings.SetUp.Handshake);
+        home.Proxy.ClientTunnels.Handshake(result.Outcome.Reason);
         if (!result.Succeeded || pool.IsClosed)
         {
             result.Discard(home.Loop);

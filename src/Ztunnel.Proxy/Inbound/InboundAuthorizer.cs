@@ -22,7 +22,7 @@ internal static class InboundAuthorizer
         MeshSnapshot mesh = home.Context.Mesh.Current;
         PolicyDecision decision = Evaluate(home, mesh, local, in connection);
         return decision.Outcome != PolicyOutcome.PolicyUnknown
-            ? ValueTask.FromResult(decision)
+            ? ValueTask.FromResult(Counted(home, decision))
             : new ValueTask<PolicyDecision>(WaitForPoliciesAsync(home, local, connection, decision));
     }
 
@@ -53,11 +53,17 @@ internal static class InboundAuthorizer
             mesh => Evaluate(home, mesh, local, in connection) is { Outcome: not PolicyOutcome.PolicyUnknown } known ? known : null,
             PolicyArrivalForNewConnections, home.Context.Time, CancellationToken.None);
         if (later is not null)
-            return later;
+            return Counted(home, later);
 
         foreach (string policy in first.UnknownPolicies)
             ProxyLog.UnknownPolicy(home.Context.StateLog, policy);
-        return first;
+        return Counted(home, first);
+    }
+
+    private static PolicyDecision Counted(WorkloadLoop home, PolicyDecision decision)
+    {
+        home.Context.Outcomes.Decided(home.Loop.Index, decision.Outcome);
+        return decision;
     }
 }
 

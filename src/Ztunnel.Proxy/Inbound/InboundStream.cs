@@ -9,7 +9,6 @@ using Ztunnel.Mesh.State;
 using Ztunnel.Proxy.Connections;
 using Ztunnel.Proxy.Hbone;
 using Ztunnel.Proxy.Telemetry;
-using Ztunnel.Telemetry.Logging;
 using Ztunnel.Telemetry.Metrics;
 
 namespace Ztunnel.Proxy.Inbound;
@@ -203,17 +202,7 @@ internal sealed class InboundStream : TrackedConnection, ITunnelStreamOwner
             return;
 
         if (_record is null)
-        {
-            Home.Context.Access.Denied(new DenialRecord
-            {
-                Reporter = Reporter.Destination,
-                Source = Source,
-                Destination = OriginalDestination,
-                Error = outcome.Error!,
-                Reason = outcome.Code,
-                TraceId = trace.TraceId,
-            });
-        }
+            Refusal.Record(Home.Proxy, Reporter.Destination, Source, OriginalDestination, outcome, trace.TraceId);
 
         Respond(status, outcome);
     }

@@ -4,7 +4,6 @@ using Ztunnel.Linux.Sockets;
 using Ztunnel.Mesh.Identity;
 using Ztunnel.Proxy.Connections;
 using Ztunnel.Proxy.Hbone;
-using Ztunnel.Telemetry.Logging;
 using Ztunnel.Telemetry.Metrics;
 using Ztunnel.Tls.Handshake;
 
@@ -90,6 +89,7 @@ internal sealed class InboundTunnel(WorkloadLoop home, LoopSocket socket, bool s
         ProxySettings settings = Home.Context.Settings;
         var handshake = TlsHandshake.StartServer(own);
         HandshakeResult result = await HandshakePump.RunAsync(socket, handshake, Home.Proxy.Handshakes, settings.SetUp.Handshake);
+        Home.Proxy.ServerTunnels.Handshake(result.Outcome.Reason);
         if (!result.Succeeded)
         {
             if (result.Outcome.Reason == EndReason.CertificateRevoked)
@@ -106,7 +106,7 @@ internal sealed class InboundTunnel(WorkloadLoop home, LoopSocket socket, bool s
         }
 
         SourceIdentity = result.Session.Peer.Identity;
-        _connection = new HboneConnection(socket, result.Session, Http2Role.Server, Home.Proxy.Http2.Server, Home.Proxy.Deliveries, this);
+        _connection = new HboneConnection(socket, result.Session, Http2Role.Server, Home.Proxy.Http2.Server, Home.Proxy.Deliveries, this) { Counts = Home.Proxy.ServerTunnels };
         if (result.Received is { } received)
             _connection.Receiver.Prime(received, result.ReceivedBytes);
         _connection.Start();
@@ -114,14 +114,7 @@ internal sealed class InboundTunnel(WorkloadLoop home, LoopSocket socket, bool s
 
     private void Deny(in ConnectionOutcome outcome)
     {
-        Home.Context.Access.Denied(new DenialRecord
-        {
-            Reporter = Reporter.Destination,
-            Source = Source,
-            Destination = Destination,
-            Error = outcome.Error!,
-            Reason = outcome.Code,
-        });
+        Refusal.Record(Home.Proxy, Reporter.Destination, Source, Destination, outcome);
         Abandon();
     }
 

@@ -9,7 +9,6 @@ using Ztunnel.Proxy.Connections;
 using Ztunnel.Proxy.Hbone;
 using Ztunnel.Proxy.Relay;
 using Ztunnel.Proxy.Telemetry;
-using Ztunnel.Telemetry.Logging;
 using Ztunnel.Telemetry.Metrics;
 
 namespace Ztunnel.Proxy.Outbound;
@@ -113,7 +112,10 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
 
             // A tunnel that broke or was being closed under an unanswered CONNECT has delivered nothing, and says nothing about the endpoint: a fresh tunnel decides.
             if (setUp.TryRetryHop(outcome))
+            {
+                _home.Context.Outcomes.Retried(_home.Loop.Index, sameEndpoint: true, outcome.Reason);
                 continue;
+            }
 
             if (!IsWorthAnotherHop(outcome, setUp) || _home.Loop.NowMilliseconds >= setUp.DeadlineMilliseconds || !route.TryNext(out NextHop? next))
             {
@@ -121,6 +123,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
                 return;
             }
 
+            _home.Context.Outcomes.Retried(_home.Loop.Index, sameEndpoint: false, outcome.Reason);
             hop = next;
             setUp.HopRetried = false;
         }
@@ -356,15 +359,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
         _ended = true;
         OutboundSetUp? setUp = _setUp;
         _setUp = null;
-        _home.Context.Access.Denied(new DenialRecord
-        {
-            Reporter = Reporter.Source,
-            Source = Source,
-            Destination = OriginalDestination,
-            Error = outcome.Error!,
-            Reason = outcome.Code,
-            TraceId = setUp?.Trace.TraceId ?? UInt128.Zero,
-        });
+        Refusal.Record(_home.Proxy, Reporter.Source, Source, OriginalDestination, outcome, setUp?.Trace.TraceId ?? UInt128.Zero);
         TakeApplication().CloseWithReset();
         Leave();
     }

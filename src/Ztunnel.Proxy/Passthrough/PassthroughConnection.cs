@@ -7,7 +7,6 @@ using Ztunnel.Proxy.Connections;
 using Ztunnel.Proxy.Inbound;
 using Ztunnel.Proxy.Relay;
 using Ztunnel.Proxy.Telemetry;
-using Ztunnel.Telemetry.Logging;
 using Ztunnel.Telemetry.Metrics;
 
 namespace Ztunnel.Proxy.Passthrough;
@@ -156,20 +155,9 @@ internal sealed class PassthroughConnection : TrackedConnection, ISocketRelayOwn
 
         _ended = true;
         if (_record is { } record)
-        {
             record.Close(outcome);
-        }
         else
-        {
-            _home.Context.Access.Denied(new DenialRecord
-            {
-                Reporter = Reporter.Destination,
-                Source = Source,
-                Destination = OriginalDestination,
-                Error = outcome.Error!,
-                Reason = outcome.Code,
-            });
-        }
+            Refusal.Record(_home.Proxy, Reporter.Destination, Source, OriginalDestination, outcome);
 
         // A refusal is a reset (istio-integration 2.7, S13); a client that was handed to the relay is closed by it.
         _client?.CloseWithReset();

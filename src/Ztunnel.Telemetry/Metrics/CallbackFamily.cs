@@ -2,7 +2,7 @@ namespace Ztunnel.Telemetry.Metrics;
 
 /// <summary>A family whose values somebody else keeps: it is asked at scrape time.</summary>
 internal sealed class CallbackFamily(MetricGroup group, MetricKind kind, string name, string help, string[] labels, Action<SampleSink> read, string? unit)
-    : MetricFamily(group, kind, name, help, unit)
+    : MetricFamily(group, kind, name, help, labels, unit)
 {
     internal override IEnumerable<FlushPoint> WriteSamples(ExpositionWriter writer)
     {

@@ -16,6 +16,8 @@ public sealed class DnsMetrics
         (TimeSpan.FromMilliseconds(100), "0.1"), (TimeSpan.FromSeconds(1), "1.0"), (TimeSpan.FromSeconds(5), "5.0"),
     ];
 
+    private static readonly string[] LabelNames = ["request_query_type", "request_protocol", "source_canonical_service", "source_canonical_revision"];
+
     private readonly SeriesTable<DnsLabels> _series;
 
     public DnsMetrics(MetricRegistry registry)
@@ -26,7 +28,7 @@ public sealed class DnsMetrics
         AddCounter(registry, "istio_dns_upstream_failures", "Total number of DNS requests that failed to forward upstream (unstable)", FailedValue);
         registry.Add(new SeriesFamily<DnsLabels>(
             MetricGroup.Dns, MetricKind.Histogram, "istio_dns_upstream_request_duration_seconds", "Total time in seconds Istio takes to get DNS response from upstream (unstable)",
-            _series, WriteDuration, unit: "seconds"));
+            ["le", .. LabelNames], _series, WriteDuration, unit: "seconds"));
     }
 
     /// <summary>A query arrived. Loop thread only.</summary>
@@ -60,7 +62,7 @@ public sealed class DnsMetrics
     public void Trim(int loop) => _series.Trim(loop);
 
     private void AddCounter(MetricRegistry registry, string name, string help, int value) =>
-        registry.Add(new SeriesFamily<DnsLabels>(MetricGroup.Dns, MetricKind.Counter, name, help, _series, (writer, family, series) =>
+        registry.Add(new SeriesFamily<DnsLabels>(MetricGroup.Dns, MetricKind.Counter, name, help, LabelNames, _series, (writer, family, series) =>
         {
             long count = series.Read(value);
             if (count == 0)
@@ -96,10 +98,10 @@ public sealed class DnsMetrics
 
     private static void WriteLabels(ExpositionWriter writer, DnsLabels labels)
     {
-        writer.Label("request_query_type", labels.QueryType);
-        writer.Label("request_protocol", labels.Protocol);
-        writer.Label("source_canonical_service", labels.SourceCanonicalService);
-        writer.Label("source_canonical_revision", labels.SourceCanonicalRevision);
+        writer.Label(LabelNames[0], labels.QueryType);
+        writer.Label(LabelNames[1], labels.Protocol);
+        writer.Label(LabelNames[2], labels.SourceCanonicalService);
+        writer.Label(LabelNames[3], labels.SourceCanonicalRevision);
     }
 }
 

@@ -1,6 +1,9 @@
 namespace Ztunnel.Telemetry.Metrics;
 
-/// <summary>The two content types of a scrape. The body is the same for both (data-path 8.1).</summary>
+/// <summary>
+/// The two forms of a scrape (data-path 8.1). They hold the same samples. Headers differ: text names a counter with <c>_total</c>, as its samples are named, and knows no units. The existing program sends
+/// OpenMetrics under both content types, so that whoever reads it as text finds every counter untyped and without help.
+/// </summary>
 public static class ExpositionFormat
 {
     public const string Text = "text/plain; charset=utf-8";

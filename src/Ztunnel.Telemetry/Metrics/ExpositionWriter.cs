@@ -13,7 +13,7 @@ namespace Ztunnel.Telemetry.Metrics;
 /// </code>
 /// The header of a family is written with its first sample, so that empty families leave no trace.
 /// </summary>
-internal sealed class ExpositionWriter(IBufferWriter<byte> output)
+internal sealed class ExpositionWriter(IBufferWriter<byte> output, bool openMetrics)
 {
     // Asked of the output at a time: a pipe answers more slowly than a span is filled.
     private const int ChunkBytes = 4000;
@@ -110,15 +110,16 @@ internal sealed class ExpositionWriter(IBufferWriter<byte> output)
 
     private void WriteHeader(MetricFamily family)
     {
-        Comment("HELP"u8, family.Name, family.Help);
-        Comment("TYPE"u8, family.Name, family.Kind switch
+        string name = openMetrics ? family.Name : family.Name + family.SampleSuffix;
+        Comment("HELP"u8, name, family.Help);
+        Comment("TYPE"u8, name, family.Kind switch
         {
             MetricKind.Counter => "counter",
             MetricKind.Gauge => "gauge",
             _ => "histogram",
         });
-        if (family.Unit is { } unit)
-            Comment("UNIT"u8, family.Name, unit);
+        if (openMetrics && family.Unit is { } unit)
+            Comment("UNIT"u8, name, unit);
     }
 
     private void Comment(ReadOnlySpan<byte> word, string name, string text)

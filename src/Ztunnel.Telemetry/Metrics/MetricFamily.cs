@@ -9,7 +9,7 @@ public abstract class MetricFamily
         "istio_build", "istio_tcp_connections_opened", "istio_tcp_connections_closed", "istio_tcp_received_bytes", "istio_tcp_sent_bytes",
     ];
 
-    protected MetricFamily(MetricGroup group, MetricKind kind, string name, string help, string? unit = null)
+    protected MetricFamily(MetricGroup group, MetricKind kind, string name, string help, IReadOnlyList<string> labels, string? unit = null)
     {
         bool foreign = group is MetricGroup.Process or MetricGroup.Runtime;
         if (name.EndsWith("_total", StringComparison.Ordinal))
@@ -23,6 +23,7 @@ public abstract class MetricFamily
 
         Group = group;
         Kind = kind;
+        Labels = labels;
         Name = name;
         Help = foreign ? help : help + ".";
         Unit = unit;
@@ -35,13 +36,16 @@ public abstract class MetricFamily
     /// <summary>The name without <c>_total</c>.</summary>
     public string Name { get; }
 
+    /// <summary>The names of its labels, in the order in which they are written.</summary>
+    public IReadOnlyList<string> Labels { get; }
+
     /// <summary>The help text as written, with the full stop that registered families get.</summary>
     public string Help { get; }
 
     public string? Unit { get; }
 
     /// <summary>What the name of a plain sample ends in.</summary>
-    protected string SampleSuffix => Kind == MetricKind.Counter ? "_total" : "";
+    protected internal string SampleSuffix => Kind == MetricKind.Counter ? "_total" : "";
 
     /// <summary>Writes the samples; between two steps the caller may flush. A family that takes no step has no samples and is left out, header included.</summary>
     internal abstract IEnumerable<FlushPoint> WriteSamples(ExpositionWriter writer);

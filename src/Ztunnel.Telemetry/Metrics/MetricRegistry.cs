@@ -58,10 +58,10 @@ public sealed class MetricRegistry(MetricSettings settings, TimeProvider time)
         Add(new CallbackFamily(group, kind, name, help, labels, read, unit));
 
     /// <summary>Writes the whole scrape, ending in <c># EOF</c>.</summary>
-    public void Write(IBufferWriter<byte> output)
+    public void Write(IBufferWriter<byte> output, bool openMetrics = true)
     {
         Sweep();
-        var writer = new ExpositionWriter(output);
+        var writer = new ExpositionWriter(output, openMetrics);
         foreach (MetricFamily family in _families)
         {
             foreach (FlushPoint _ in family.Write(writer))
@@ -73,10 +73,10 @@ public sealed class MetricRegistry(MetricSettings settings, TimeProvider time)
     }
 
     /// <summary>Writes the whole scrape, flushing whenever enough has been gathered.</summary>
-    public async Task WriteAsync(PipeWriter output, CancellationToken cancellation)
+    public async Task WriteAsync(PipeWriter output, bool openMetrics, CancellationToken cancellation)
     {
         Sweep();
-        var writer = new ExpositionWriter(output);
+        var writer = new ExpositionWriter(output, openMetrics);
         foreach (MetricFamily family in _families)
         {
             foreach (FlushPoint _ in family.Write(writer))

@@ -2,8 +2,8 @@ namespace Ztunnel.Telemetry.Metrics;
 
 /// <summary>A family whose samples come from a table of series.</summary>
 internal sealed class SeriesFamily<TLabels>(
-    MetricGroup group, MetricKind kind, string name, string help, SeriesTable<TLabels> table, SeriesSampleWriter<TLabels> write, string? unit = null)
-    : MetricFamily(group, kind, name, help, unit)
+    MetricGroup group, MetricKind kind, string name, string help, IReadOnlyList<string> labels, SeriesTable<TLabels> table, SeriesSampleWriter<TLabels> write, string? unit = null)
+    : MetricFamily(group, kind, name, help, labels, unit)
     where TLabels : class, IEquatable<TLabels>
 {
     internal override IEnumerable<FlushPoint> WriteSamples(ExpositionWriter writer)

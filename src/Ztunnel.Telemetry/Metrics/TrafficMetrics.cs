@@ -29,16 +29,16 @@ public sealed class TrafficMetrics
 
         AddTraffic(registry, "istio_tcp_connections_opened", "The total number of TCP connections opened", OpenedValue);
         registry.Add(new SeriesFamily<TrafficLabels>(
-            MetricGroup.Proxy, MetricKind.Counter, "istio_tcp_connections_closed", "The total number of TCP connections closed", _series,
+            MetricGroup.Proxy, MetricKind.Counter, "istio_tcp_connections_closed", "The total number of TCP connections closed", Exported(registry), _series,
             (writer, name, series) => WriteByFlag(writer, name, series, ResponseFlag.None)));
         AddTraffic(registry, "istio_tcp_received_bytes", "The size of total bytes received during request in case of a TCP connection", ReceivedValue);
         AddTraffic(registry, "istio_tcp_sent_bytes", "The size of total bytes sent during response in case of a TCP connection", SentValue);
         registry.Add(new SeriesFamily<TrafficLabels>(
-            MetricGroup.Proxy, MetricKind.Counter, "istio_tcp_connections_failed", "The total number of TCP connections that failed to establish (unstable)", _series,
+            MetricGroup.Proxy, MetricKind.Counter, "istio_tcp_connections_failed", "The total number of TCP connections that failed to establish (unstable)", Exported(registry), _series,
             (writer, name, series) => WriteByFlag(writer, name, series, ResponseFlag.None + 1)));
         _socketsOpen = registry.AddGauge(MetricGroup.Proxy, "istio_tcp_sockets_open", "The current number of open TCP sockets (unstable)", ["reporter"]);
         registry.Add(new SeriesFamily<OnDemandDnsLabels>(
-            MetricGroup.Proxy, MetricKind.Counter, "istio_on_demand_dns", "The total number of requests that used on-demand DNS (unstable)", _onDemandDns, WriteOnDemandDns));
+            MetricGroup.Proxy, MetricKind.Counter, "istio_on_demand_dns", "The total number of requests that used on-demand DNS (unstable)", TrafficLabelNames.OnDemandDns, _onDemandDns, WriteOnDemandDns));
         _revoked = registry.AddCounter(
             MetricGroup.Proxy, "istio_crl_policy_rejections", "The total number of connections rejected due to CRL certificate revocation (unstable)", ["reporter"]);
         _untracked = registry.AddCounter(
@@ -81,10 +81,12 @@ public sealed class TrafficMetrics
         _onDemandDns.Trim(loop);
     }
 
+    private static IReadOnlyList<string> Exported(MetricRegistry registry) => [.. TrafficLabelNames.All.Where(name => !registry.Settings.DroppedTrafficLabels.Contains(name))];
+
     private Gauge Sockets(Reporter reporter) => _socketsByReporter[(int)reporter] ??= _socketsOpen.With(ReporterText.Label(reporter));
 
     private void AddTraffic(MetricRegistry registry, string name, string help, int value) =>
-        registry.Add(new SeriesFamily<TrafficLabels>(MetricGroup.Proxy, MetricKind.Counter, name, help, _series, (writer, family, series) =>
+        registry.Add(new SeriesFamily<TrafficLabels>(MetricGroup.Proxy, MetricKind.Counter, name, help, Exported(registry), _series, (writer, family, series) =>
         {
             writer.StartSample(family, "_total");
             _labels.Write(writer, series.Labels, ResponseFlag.None);

@@ -44,7 +44,7 @@ public abstract class ValueFamily<TValue> : MetricFamily
     private volatile Series[] _series = [];
 
     private protected ValueFamily(MetricGroup group, MetricKind kind, string name, string help, string[] labels, int loops, string? unit)
-        : base(group, kind, name, help, unit)
+        : base(group, kind, name, help, labels, unit)
     {
         _labels = labels;
         _loops = loops;

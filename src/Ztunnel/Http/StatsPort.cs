@@ -21,20 +21,22 @@ public sealed class StatsPort(IReadOnlyList<IPEndPoint> addresses, MetricRegistr
             return;
         }
 
-        context.Response.Headers.ContentType = ExpositionFormat.Negotiate(context.Request.Headers.Accept);
+        string format = ExpositionFormat.Negotiate(context.Request.Headers.Accept);
+        bool openMetrics = format == ExpositionFormat.OpenMetrics;
+        context.Response.Headers.ContentType = format;
         context.Response.Headers.Vary = "accept-encoding";
         if (Compress(context) is not { } compressed)
         {
             // Memory asked for before the response has started is not the pipe's own and must be advanced before the start: a piece-wise writer would mix the two.
             await context.Response.StartAsync(context.RequestAborted).ConfigureAwait(false);
-            await metrics.WriteAsync(context.Response.BodyWriter, context.RequestAborted).ConfigureAwait(false);
+            await metrics.WriteAsync(context.Response.BodyWriter, openMetrics, context.RequestAborted).ConfigureAwait(false);
             return;
         }
 
         await using (compressed.ConfigureAwait(false))
         {
             PipeWriter writer = PipeWriter.Create(compressed);
-            await metrics.WriteAsync(writer, context.RequestAborted).ConfigureAwait(false);
+            await metrics.WriteAsync(writer, openMetrics, context.RequestAborted).ConfigureAwait(false);
             await writer.CompleteAsync().ConfigureAwait(false);
         }
     }

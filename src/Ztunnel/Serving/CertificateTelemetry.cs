@@ -11,6 +11,7 @@ public sealed class CertificateTelemetry : ICertificateEvents
     private readonly ILogger _log;
     private readonly Counter _issued;
     private readonly Counter _failed;
+    private long _issueTicks;
 
     public CertificateTelemetry(MetricRegistry metrics, ILoggerFactory loggers)
     {
@@ -18,10 +19,25 @@ public sealed class CertificateTelemetry : ICertificateEvents
         CounterFamily requests = metrics.AddCounter(MetricGroup.Ztunnel, "ztunnel_certificate_requests", "Certificate requests by result (unstable)", ["result"]);
         _issued = requests.With("issued");
         _failed = requests.With("failed");
+        metrics.AddCallback(
+            MetricGroup.Ztunnel, MetricKind.Counter, "ztunnel_certificate_request_seconds", "Time that certificate requests which succeeded took together (unstable)", [],
+            sink => sink.Report(TimeSpan.FromTicks(Interlocked.Read(ref _issueTicks))), unit: "seconds");
     }
 
-    /// <summary>How long each certificate is still good for.</summary>
-    public static void AddExpiry(MetricRegistry metrics, CertificateStore certificates, TimeProvider time) =>
+    /// <summary>How many identities have a certificate, and how long each is still good for.</summary>
+    public static void AddState(MetricRegistry metrics, CertificateStore certificates, TimeProvider time)
+    {
+        metrics.AddCallback(MetricGroup.Ztunnel, MetricKind.Gauge, "ztunnel_certificates", "Identities by the state of their certificate (unstable)", ["state"], sink =>
+        {
+            IReadOnlyList<CertificateStatus> all = [.. certificates.Snapshot()];
+            foreach (CertificateState state in Enum.GetValues<CertificateState>())
+                sink.Report(all.Count(status => status.State == state), state switch
+                {
+                    CertificateState.Available => "available",
+                    CertificateState.Unavailable => "unavailable",
+                    _ => "initializing",
+                });
+        });
         metrics.AddCallback(MetricGroup.Ztunnel, MetricKind.Gauge, "ztunnel_certificate_remaining_seconds", "Time until the certificate of an identity expires (unstable)", ["identity"], sink =>
         {
             foreach (CertificateStatus status in certificates.Snapshot())
@@ -30,10 +46,12 @@ public sealed class CertificateTelemetry : ICertificateEvents
                     sink.Report(certificate.NotAfter - time.GetUtcNow(), status.Identity.ToString());
             }
         }, unit: "seconds");
+    }
 
     public void Issued(WorkloadCertificate certificate, TimeSpan took, DateTimeOffset renewal)
     {
         _issued.AddShared();
+        Interlocked.Add(ref _issueTicks, took.Ticks);
         DaemonLog.CertificateIssued(_log, certificate.Identity, took);
     }
 

@@ -9,6 +9,7 @@ using Ztunnel.Mesh.Routing;
 using Ztunnel.Mesh.State;
 using Ztunnel.Proxy.Connections;
 using Ztunnel.Proxy.Hbone;
+using Ztunnel.Proxy.Telemetry;
 using Ztunnel.Telemetry.Logging;
 using Ztunnel.Telemetry.Metrics;
 using Ztunnel.Testing;
@@ -28,6 +29,7 @@ internal sealed class PoolRig : IAsyncDisposable
     private readonly ProxyContext _context;
     private readonly ListenerSocket _listener;
     private readonly PeerBehaviour _peer;
+    private readonly MetricRegistry _metrics = new(new MetricSettings { Loops = 1 }, TimeProvider.System);
 
     public PoolRig(SetUpLimits limits, bool answersTls, int maxStreams = 200)
     {
@@ -40,7 +42,8 @@ internal sealed class PoolRig : IAsyncDisposable
             Loops = _loops,
             Mesh = store,
             Certificates = (_, _) => ValueTask.FromResult(own),
-            Traffic = new TrafficMetrics(new MetricRegistry(new MetricSettings { Loops = 1 }, TimeProvider.System)),
+            Traffic = new TrafficMetrics(_metrics),
+            Tunnels = new TunnelMetrics(_metrics),
             Access = new AccessLog(_sink, new LogLevels(LogFilter.Default)),
             Settings = new ProxySettings { SetUp = limits },
             Routing = new RoutingContext(),
@@ -59,6 +62,9 @@ internal sealed class PoolRig : IAsyncDisposable
 
     /// <summary>TCP connections the peer has seen.</summary>
     public int Accepted => _peer.Accepted;
+
+    /// <summary>The lines of a scrape that begin so.</summary>
+    public string[] Scrape(string prefix) => Scraped.Lines(_metrics, prefix);
 
     /// <summary>Opens a stream and waits until it is answered, or says why not.</summary>
     public Task<OpenStreamResult> OpenAsync() => OnLoopAsync(async () =>

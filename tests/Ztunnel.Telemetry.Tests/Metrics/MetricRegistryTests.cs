@@ -126,7 +126,7 @@ public sealed class MetricRegistryTests
 
         async Task Write()
         {
-            await _registry.WriteAsync(pipe.Writer, CancellationToken.None);
+            await _registry.WriteAsync(pipe.Writer, openMetrics: true, CancellationToken.None);
             await pipe.Writer.CompleteAsync();
         }
     }

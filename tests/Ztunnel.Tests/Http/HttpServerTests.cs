@@ -92,14 +92,18 @@ public sealed class HttpServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Stats_OpenMetricsAccepted_SaysSoAndGivesTheSameBody()
+    public async Task Stats_OpenMetricsAccepted_SaysSoAndNamesFamiliesItsWay()
     {
+        _metrics.AddCounter(MetricGroup.Ztunnel, "ztunnel_test_bytes", "Bytes (unstable)", unit: "bytes").AddShared(5);
         using var request = new HttpRequestMessage(HttpMethod.Get, Stats + "/metrics");
         request.Headers.TryAddWithoutValidation("accept", "text/plain;q=1, application/openmetrics-text;version=0.0.1;q=0.1");
         using HttpResponseMessage answer = await _client.SendAsync(request);
 
         Assert.Equal(["application/openmetrics-text;charset=utf-8;version=1.0.0"], answer.Content.Headers.NonValidated["content-type"]);
-        Assert.Equal(await _client.GetStringAsync(Stats + "/metrics"), await answer.Content.ReadAsStringAsync());
+        const string Sample = "ztunnel_test_bytes_total 5\n# EOF\n";
+        Assert.EndsWith("# HELP ztunnel_test_bytes Bytes (unstable).\n# TYPE ztunnel_test_bytes counter\n# UNIT ztunnel_test_bytes bytes\n" + Sample, await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        // Text: the family has the name of its samples, or readers take them for something untyped.
+        Assert.EndsWith("# HELP ztunnel_test_bytes_total Bytes (unstable).\n# TYPE ztunnel_test_bytes_total counter\n" + Sample, await _client.GetStringAsync(Stats + "/metrics"), StringComparison.Ordinal);
     }
 
     [Theory]
