@@ -5,7 +5,9 @@ using Microsoft.Extensions.Logging;
 using Ztunnel.ControlPlane.Ca;
 using Ztunnel.ControlPlane.LocalFile;
 using Ztunnel.Http;
+using Ztunnel.Http.Dashboard;
 using Ztunnel.Http.Dump;
+using Ztunnel.Http.Explain;
 using Ztunnel.InPod.Pods;
 using Ztunnel.Lifetime;
 using Ztunnel.Linux.Loop;
@@ -118,7 +120,24 @@ public static class Daemon
             .. MeshSections.Create(mesh, certificates, () => file.Current, build),
             .. serving.DumpSections,
         ]);
-        await using HttpServer http = CreateHttp(settings, metrics, levels, dump, readiness, shutdown, loggers);
+        PodTelemetry.AddTo(metrics, serving);
+        IAdminPage[] pages =
+        [
+            new ExplainPage(new ExplainContext(mesh, Composition.Routing(settings), Composition.Proxy(settings).Policies, () => certificates.Snapshot(), failures, time)),
+            new StatePage(new StateContext
+            {
+                Build = build,
+                Readiness = readiness,
+                Mesh = mesh,
+                ControlPlane = static () => ("local file", IsConnected: true),
+                Certificates = () => certificates.Snapshot(),
+                Failures = failures,
+                Loops = loops,
+                Pods = () => serving.Pods,
+                Time = time,
+            }),
+        ];
+        await using HttpServer http = CreateHttp(settings, metrics, levels, dump, pages, readiness, shutdown, loggers);
         await http.StartAsync(CancellationToken.None).ConfigureAwait(false);
 
         // 6. With the first state of the mesh, traffic.
@@ -214,13 +233,13 @@ public static class Daemon
     }
 
     private static HttpServer CreateHttp(
-        ZtunnelSettings settings, MetricRegistry metrics, LogLevels levels, ConfigDump dump, Readiness readiness, Shutdown shutdown, LogProvider loggers)
+        ZtunnelSettings settings, MetricRegistry metrics, LogLevels levels, ConfigDump dump, IAdminPage[] pages, Readiness readiness, Shutdown shutdown, LogProvider loggers)
     {
         bool ipv6 = settings.Mode.IPv6Enabled;
         return new HttpServer(
             [
                 new ReadinessPort(ListenAddresses.Wildcard(ObservabilitySettings.ReadinessPort, ipv6), readiness),
-                new AdminPort(ListenAddresses.Loopback(settings.Observability.AdminPort, ipv6), levels, shutdown.Request, dump, loggers),
+                new AdminPort(ListenAddresses.Loopback(settings.Observability.AdminPort, ipv6), levels, shutdown.Request, dump, pages, loggers),
                 new StatsPort(ListenAddresses.Wildcard(settings.Observability.StatsPort, ipv6), metrics),
             ],
             loggers);

@@ -46,6 +46,7 @@ public static class CommandLine
             return Task.FromResult(0);
         }));
         root.Subcommands.Add(RedirectCommand.Create());
+        root.Subcommands.Add(ExplainCommand.Create());
         root.SetAction((_, _) => ProxyCommand.RunAsync(arguments));
         return root;
     }

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using Ztunnel.Http.Dashboard;
 using Ztunnel.Telemetry.Logging;
 
 namespace Ztunnel.Http;
@@ -8,18 +9,18 @@ namespace Ztunnel.Http;
 /// <summary>15000, loopback only: what operators and istioctl ask (control-path 9.1).</summary>
 public sealed class AdminPort : IHttpPort
 {
-    private const string Html = "text/html; charset=utf-8";
-
     private readonly LoggingPage _logging;
     private readonly Action _shutDown;
     private readonly Dictionary<string, Page> _pages;
+    private readonly DashboardPage _dashboard;
 
     /// <param name="addresses">Loopback addresses.</param>
     /// <param name="levels">The filter that <c>/logging</c> changes.</param>
     /// <param name="shutDown">What <c>/quitquitquit</c> does.</param>
     /// <param name="dump">Writes the state for <c>/config_dump</c>.</param>
+    /// <param name="more">Further pages.</param>
     /// <param name="loggers">For the line about a changed filter.</param>
-    public AdminPort(IReadOnlyList<IPEndPoint> addresses, LogLevels levels, Action shutDown, IConfigDump dump, ILoggerFactory loggers)
+    public AdminPort(IReadOnlyList<IPEndPoint> addresses, LogLevels levels, Action shutDown, IConfigDump dump, IEnumerable<IAdminPage> more, ILoggerFactory loggers)
     {
         Addresses = addresses;
         _logging = new LoggingPage(levels, loggers);
@@ -33,6 +34,9 @@ public sealed class AdminPort : IHttpPort
             ["config_dump"] = new("dump the current Ztunnel configuration", context => dump.AnswerAsync(context)),
             ["logging"] = new("query/changing logging levels", _logging.AnswerAsync),
         };
+        foreach (IAdminPage page in more)
+            _pages.Add(page.Path, new Page(page.Description, page.AnswerAsync));
+        _dashboard = new DashboardPage(_pages.Select(static page => (page.Key, page.Value.Description)));
     }
 
     public string Component => "admin";
@@ -43,7 +47,7 @@ public sealed class AdminPort : IHttpPort
     {
         string path = context.Request.Path.Value?.TrimStart('/') ?? "";
         if (path.Length == 0)
-            return context.AnswerTextAsync(StatusCodes.Status200OK, IndexPage(), Html);
+            return _dashboard.AnswerAsync(context);
         return _pages.TryGetValue(path, out Page? page) ? page.AnswerAsync(context) : context.AnswerEmptyAsync(StatusCodes.Status404NotFound);
     }
 
@@ -80,11 +84,6 @@ public sealed class AdminPort : IHttpPort
         "true" => context.AnswerTextAsync(StatusCodes.Status501NotImplemented, "heap profiling is not available in a native binary of this runtime; see /debug/pprof/heap for figures\n"),
         { } value => context.AnswerTextAsync(StatusCodes.Status400BadRequest, $"invalid activate value \"{value}\"; expected true or false"),
     };
-
-    private string IndexPage() =>
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head><title>Ztunnel Admin</title></head>\n<body>\n<table>\n<tr><th>Command</th><th>Description</th></tr>\n"
-        + string.Concat(_pages.Select(static page => $"<tr><td><a href=\"{page.Key}\">{page.Key}</a></td><td>{page.Value.Description}</td></tr>\n"))
-        + "</table>\n</body>\n</html>\n";
 
     private sealed record Page(string Description, Func<HttpContext, Task> AnswerAsync);
 }

@@ -1,4 +1,5 @@
 using Ztunnel.Http.Dump;
+using Ztunnel.InPod.Pods;
 using Ztunnel.Lifetime;
 using Ztunnel.Linux;
 using Ztunnel.Linux.Sockets;
@@ -14,6 +15,11 @@ public sealed class DedicatedServing(DedicatedWorkload workload, ProxyFactory pr
     private WorkloadProxy? _proxy;
 
     public IEnumerable<IDumpSection> DumpSections => [];
+
+    public IEnumerable<PodView> Pods =>
+        _proxy is { } proxy
+            ? [new PodView(new PodIdentity("", workload.Name, workload.Namespace, workload.ServiceAccount), PodState.Up, Failure: null, proxy.InboundTraffic, proxy.OutboundTraffic)]
+            : [];
 
     public Task StartAsync()
     {

@@ -8,6 +8,9 @@ public interface IServing
     /// <summary>What it adds to the dump.</summary>
     IEnumerable<IDumpSection> DumpSections { get; }
 
+    /// <summary>The pods of now, in no particular order. Any thread.</summary>
+    IEnumerable<PodView> Pods { get; }
+
     /// <summary>Opens the listeners; the mesh has had its first state by now.</summary>
     /// <exception cref="StartException">A port cannot be had.</exception>
     Task StartAsync();

@@ -27,6 +27,12 @@ public sealed class PodProxies(ProxyFactory proxies, SocketSettings sockets) : I
     public async Task<IReadOnlyList<ConnectionEntry>?> DescribeAsync(string uid, CancellationToken cancellation) =>
         _running.TryGetValue(uid, out PodProxy? pod) ? await pod.Proxy.DescribeConnectionsAsync().WaitAsync(cancellation).ConfigureAwait(false) : null;
 
+    /// <summary>What a pod's proxy has moved; nothing while it has none.</summary>
+    public PodView View(PodStatus status) =>
+        _running.TryGetValue(status.Pod.Uid, out PodProxy? pod)
+            ? new PodView(status.Pod, status.State, status.Failure, pod.Proxy.InboundTraffic, pod.Proxy.OutboundTraffic)
+            : new PodView(status.Pod, status.State, status.Failure, default, default);
+
     private sealed class PodProxy(PodProxies owner, string uid, WorkloadProxy proxy) : IWorkloadProxy
     {
         public WorkloadProxy Proxy { get; } = proxy;

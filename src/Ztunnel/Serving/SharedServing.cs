@@ -18,6 +18,7 @@ public sealed class SharedServing : IServing
     private readonly ProxyFactory _proxies;
     private readonly SocketSettings _sockets;
     private readonly PodSupervisor _pods;
+    private readonly PodProxies _podProxies;
     private readonly IPodSource _source;
     private readonly Readiness _readiness;
     private readonly CancellationTokenSource _stopping = new();
@@ -30,6 +31,7 @@ public sealed class SharedServing : IServing
         _proxies = proxies;
         _sockets = sockets;
         _pods = pods;
+        _podProxies = podProxies;
         _source = source;
         _readiness = readiness;
         DumpSections = [new PodSection(pods, podProxies)];
@@ -38,6 +40,8 @@ public sealed class SharedServing : IServing
     }
 
     public IEnumerable<IDumpSection> DumpSections { get; }
+
+    public IEnumerable<PodView> Pods => _pods.Pods.Select(_podProxies.View);
 
     public Task StartAsync()
     {

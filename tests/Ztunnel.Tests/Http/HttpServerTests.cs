@@ -21,7 +21,7 @@ public sealed class HttpServerTests : IAsyncLifetime
     private readonly LogLevels _levels = new(LogFilter.Default);
     private readonly TaskCompletionSource _shutDown = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly HttpClient _client = new() { Timeout = Patience };
-    private readonly int[] _ports = FreePorts(3);
+    private readonly int[] _ports = Ports.Free(3);
     private HttpServer _server = null!;
 
     private string Readiness => $"http://127.0.0.1:{_ports[0]}";
@@ -250,7 +250,7 @@ public sealed class HttpServerTests : IAsyncLifetime
             [
                 new ReadinessPort([new IPEndPoint(IPAddress.Loopback, _ports[0])], _readiness),
                 new StatsPort([new IPEndPoint(IPAddress.Loopback, _ports[1])], _metrics),
-                new AdminPort([new IPEndPoint(IPAddress.Loopback, _ports[2])], _levels, () => _shutDown.TrySetResult(), dump, loggers),
+                new AdminPort([new IPEndPoint(IPAddress.Loopback, _ports[2])], _levels, () => _shutDown.TrySetResult(), dump, [], loggers),
             ],
             loggers);
     }
@@ -263,17 +263,4 @@ public sealed class HttpServerTests : IAsyncLifetime
     }
 
     // Held together, so that they differ.
-    private static int[] FreePorts(int count)
-    {
-        List<Socket> sockets = [];
-        for (int i = 0; i < count; i++)
-        {
-            sockets.Add(new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp));
-            sockets[i].Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        }
-
-        int[] ports = [.. sockets.Select(static socket => ((IPEndPoint)socket.LocalEndPoint!).Port)];
-        sockets.ForEach(static socket => socket.Dispose());
-        return ports;
-    }
 }
