@@ -120,7 +120,7 @@ public static class Daemon
             .. MeshSections.Create(mesh, certificates, () => file.Current, build),
             .. serving.DumpSections,
         ]);
-        PodTelemetry.AddTo(metrics, serving);
+        PodTelemetry.AddTo(metrics, () => serving.Pods);
         IAdminPage[] pages =
         [
             new ExplainPage(new ExplainContext(mesh, Composition.Routing(settings), Composition.Proxy(settings).Policies, () => certificates.Snapshot(), failures, time)),

@@ -8,7 +8,7 @@ internal static class PodTelemetry
 {
     private static readonly string[] Labels = ["pod", "namespace", "direction"];
 
-    public static void AddTo(MetricRegistry metrics, IServing serving)
+    public static void AddTo(MetricRegistry metrics, Func<IEnumerable<PodView>> pods)
     {
         Add(MetricKind.Gauge, "ztunnel_pod_connections_open", "Open connections of a pod (unstable)", static totals => totals.OpenConnections);
         Add(MetricKind.Counter, "ztunnel_pod_connections", "Connections of a pod (unstable)", static totals => totals.OpenedConnections);
@@ -19,7 +19,7 @@ internal static class PodTelemetry
         void Add(MetricKind kind, string name, string help, Func<PodTrafficTotals, long> value, string? unit = null) =>
             metrics.AddCallback(MetricGroup.Ztunnel, kind, name, help, Labels, sink =>
             {
-                foreach (PodView pod in serving.Pods)
+                foreach (PodView pod in pods())
                 {
                     sink.Report(value(pod.Inbound), pod.Pod.Name, pod.Pod.Namespace, "inbound");
                     sink.Report(value(pod.Outbound), pod.Pod.Name, pod.Pod.Namespace, "outbound");

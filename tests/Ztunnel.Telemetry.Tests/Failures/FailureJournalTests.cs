@@ -67,5 +67,16 @@ public sealed class FailureJournalTests
             journal.Latest());
     }
 
+    [Fact]
+    public void Gather_RepeatedFailures_AreOneGroupEach()
+    {
+        ConnectionFailure first = Failure("a") with { Time = DateTimeOffset.UnixEpoch };
+        ConnectionFailure again = first with { Time = DateTimeOffset.UnixEpoch.AddSeconds(5), Source = new IPEndPoint(Client.Address, 40001), TraceId = 7 };
+
+        Assert.Equal(
+            [new FailureGroup(again, 2, DateTimeOffset.UnixEpoch), new FailureGroup(Failure("b"), 1, DateTimeOffset.UnixEpoch)],
+            FailureGroup.Gather([again, Failure("b"), first]));
+    }
+
     private static ConnectionFailure Failure(string reason) => new() { Time = DateTimeOffset.UnixEpoch, Reporter = Reporter.Source, Source = Client, Reason = reason, Error = "" };
 }

@@ -34,6 +34,7 @@ internal static class AllMetrics
         _ = new CertificateTelemetry(metrics, NullLoggerFactory.Instance);
         await using var certificates = new CertificateStore(new NoAuthority(), new CertificateStoreSettings(), time);
         CertificateTelemetry.AddState(metrics, certificates, time);
+        PodTelemetry.AddTo(metrics, static () => []);
         return metrics;
     }
 

@@ -75,7 +75,7 @@ public sealed class StatePage(StateContext look) : IAdminPage
         WriteCertificates(json);
         json.WriteNumber("failureCount", look.Failures.Count);
         json.WriteStartArray("failures");
-        foreach (ConnectionFailure failure in look.Failures.Latest().Take(MaxFailures))
+        foreach (FailureGroup failure in FailureGroup.Gather(look.Failures.Latest()).Take(MaxFailures))
             FailureJson.Write(json, failure);
         json.WriteEndArray();
         json.WriteEndObject();

@@ -57,7 +57,7 @@ public sealed class ExplainPage(ExplainContext ask) : IAdminPage
         // What a loop knows of load and failures stays on that loop; here endpoints are all equal, and the draw among equals is the first.
         ConnectionExplanation explanation = ConnectionExplainer.Explain(ask.Mesh.Current, ask.Routing, ask.Policies, question, FirstChoice.Instance, NoLoad.Instance);
         CertificateStatus? certificate = ask.Certificates().FirstOrDefault(status => status.Identity.Equals(question.Source.Identity));
-        ConnectionFailure[] failures = [.. ask.Failures.Latest().Where(failure => IsOnTheWay(failure, explanation)).Take(MaxFailures)];
+        FailureGroup[] failures = [.. FailureGroup.Gather(ask.Failures.Latest().Where(failure => IsOnTheWay(failure, explanation))).Take(MaxFailures)];
         return new ExplanationReport(explanation, certificate, failures, ask.Time.GetUtcNow());
     }
 

@@ -10,7 +10,7 @@ namespace Ztunnel.Http.Explain;
 /// <param name="Certificate">What this node holds for the source's identity; null when the source is not on this node, or nobody has asked for it yet.</param>
 /// <param name="Failures">The latest failures on the same way, latest first.</param>
 /// <param name="Now">When the question was asked.</param>
-public sealed record ExplanationReport(ConnectionExplanation Explanation, CertificateStatus? Certificate, IReadOnlyList<ConnectionFailure> Failures, DateTimeOffset Now)
+public sealed record ExplanationReport(ConnectionExplanation Explanation, CertificateStatus? Certificate, IReadOnlyList<FailureGroup> Failures, DateTimeOffset Now)
 {
     /// <summary>Why the connection would not be delivered; null when nothing that is known stands in its way.</summary>
     public string? Obstacle =>

@@ -6,13 +6,16 @@ using Ztunnel.Telemetry.Metrics;
 
 namespace Ztunnel.Http.Explain;
 
-/// <summary>A failure with what its reason means.</summary>
+/// <summary>Failures that are alike, with what their reason means.</summary>
 internal static class FailureJson
 {
-    public static void Write(Utf8JsonWriter json, ConnectionFailure failure)
+    public static void Write(Utf8JsonWriter json, FailureGroup group)
     {
+        ConnectionFailure failure = group.Latest;
         json.WriteStartObject();
-        json.WriteString("time", failure.Time.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture));
+        json.WriteNumber("count", group.Count);
+        json.WriteString("first", Text(group.First));
+        json.WriteString("time", Text(failure.Time));
         json.WriteString("direction", ReporterText.Direction(failure.Reporter));
         json.WriteString("source", failure.Source.ToString());
         Write(json, "sourceWorkload", failure.SourceWorkload);
@@ -34,6 +37,8 @@ internal static class FailureJson
 
     /// <summary>The row of the table of reasons; null for a code that is not in it.</summary>
     public static EndReasonEntry? Meaning(ConnectionFailure failure) => EndReasons.All.FirstOrDefault(entry => entry.Code == failure.Reason);
+
+    public static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
 
     private static void Write(Utf8JsonWriter json, string name, string? value)
     {

@@ -43,7 +43,7 @@ internal static class ReportJson
         WriteAuthorization(json, explanation);
         WriteCertificate(json, report);
         json.WriteStartArray("failures");
-        foreach (ConnectionFailure failure in report.Failures)
+        foreach (FailureGroup failure in report.Failures)
             FailureJson.Write(json, failure);
         json.WriteEndArray();
         json.WriteEndObject();

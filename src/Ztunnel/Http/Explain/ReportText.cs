@@ -93,13 +93,14 @@ internal static class ReportText
         Line(text, $"  {status.State}{validity}{(status.Error is { } error ? $"; last request failed: {error}" : "")}");
     }
 
-    private static void WriteFailures(StringBuilder text, IReadOnlyList<ConnectionFailure> failures)
+    private static void WriteFailures(StringBuilder text, IReadOnlyList<FailureGroup> failures)
     {
         Heading(text, failures.Count == 0 ? "No failures on this way are remembered" : "Latest failures on this way");
-        foreach (ConnectionFailure failure in failures)
+        foreach (FailureGroup group in failures)
         {
-            Line(text, $"  {failure.Time.ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture)} {failure.Reason}: {failure.Error}");
-            if (FailureJson.Meaning(failure) is { } meaning)
+            string repeated = group.Count == 1 ? "" : $" ({group.Count} times since {FailureJson.Text(group.First)})";
+            Line(text, $"  {FailureJson.Text(group.Latest.Time)} {group.Latest.Reason}: {group.Latest.Error}{repeated}");
+            if (FailureJson.Meaning(group.Latest) is { } meaning)
                 Line(text, $"     {(meaning.Fault == FaultSide.Nobody ? "" : $"on the side of: {meaning.Fault.ToString().ToLowerInvariant()}; ")}check: {meaning.Advice}");
         }
     }
