@@ -49,13 +49,14 @@ internal sealed class TestNode(TestNamespace network, string name, string folder
         Ztunnel.WaitForLineAsync(line => parts.All(part => line.Contains(part, StringComparison.Ordinal)));
 
     /// <summary>The sum over the series of one family whose labels hold all of these.</summary>
-    public async Task<double> ReadMetricAsync(string family, params string[] labels)
-    {
-        string scrape = await Task.Run(() => Namespace.Run("curl", "-sS", "--max-time", "5", "http://127.0.0.1:15020/metrics"));
-        return scrape.Split('\n')
-            .Where(line => line.StartsWith(family + "{", StringComparison.Ordinal) && labels.All(label => line.Contains(label, StringComparison.Ordinal)))
-            .Sum(static line => double.Parse(line.AsSpan(line.LastIndexOf(' ') + 1), System.Globalization.CultureInfo.InvariantCulture));
-    }
+    public async Task<double> ReadMetricAsync(string family, params string[] labels) => SumOf(await ScrapeAsync(), family, labels);
+
+    /// <summary>All metrics as they are now.</summary>
+    public Task<string> ScrapeAsync() => Task.Run(() => Namespace.Run("curl", "-sS", "--max-time", "5", "http://127.0.0.1:15020/metrics"));
+
+    public static double SumOf(string scrape, string family, params string[] labels) => scrape.Split('\n')
+        .Where(line => line.StartsWith(family + "{", StringComparison.Ordinal) && labels.All(label => line.Contains(label, StringComparison.Ordinal)))
+        .Sum(static line => double.Parse(line.AsSpan(line.LastIndexOf(' ') + 1), System.Globalization.CultureInfo.InvariantCulture));
 
     public void Dispose()
     {

@@ -28,9 +28,11 @@ internal sealed class TestPod(TestNamespace network, string name, string node, s
     /// <summary>What its server has printed.</summary>
     public TestProcess Server => _server ?? throw new InvalidOperationException($"{Name} has no server");
 
+    public static string Program(string name) => Path.Combine(Programs, name);
+
     public async Task StartServerAsync()
     {
-        _server = Namespace.Start(Python, Path.Combine(Programs, "server.py"));
+        _server = Namespace.Start(Python, Program("server.py"));
         await _server.WaitForLineAsync(static line => line == "ready");
     }
 
@@ -53,7 +55,7 @@ internal sealed class TestPod(TestNamespace network, string name, string node, s
 
     private string[] Arguments(string verb, string host, int port, string argument)
     {
-        string[] command = ["netns", "exec", Namespace.Name, Python, Path.Combine(Programs, "client.py"), verb, host, port.ToString(CultureInfo.InvariantCulture)];
+        string[] command = ["netns", "exec", Namespace.Name, Python, Program("client.py"), verb, host, port.ToString(CultureInfo.InvariantCulture)];
         return argument.Length > 0 ? [.. command, argument] : command;
     }
 

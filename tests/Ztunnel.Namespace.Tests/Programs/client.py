@@ -6,11 +6,13 @@ transfer BYTES   as many bytes in both directions at once; prints "ok" when both
 upload BYTES     sends as many bytes, prints "ok" when the answer is their digest
 half             reads to the end of the server's data, then sends 100,000 bytes and ends
 reset            sends a byte and resets as soon as told by a line on standard input
+ask TEXT         sends, ends its sending side; prints "answer TEXT", with " then reset" where it ended so, or what it got instead: reset, eof, timeout
 expect           sends a byte, prints how the connection ends: eof or reset
 raw              sends what no protocol knows; prints refused, reset, eof, "data TEXT" or timeout
 hold             connects, prints "connected", sends what comes as lines on standard input and prints the answers, then how it ended
 """
 import asyncio
+import errno
 import hashlib
 import socket
 import struct
@@ -142,6 +144,26 @@ def ending(connection):
         return "reset"
     except TimeoutError:
         return "timeout"
+
+
+def ask(host, port, text):
+    received, end = b"", ""
+    try:
+        with connect(host, port, 60) as connection:
+            connection.sendall(text.encode())
+            connection.shutdown(socket.SHUT_WR)
+            while data := connection.recv(CHUNK):
+                received += data
+            end = "eof"
+    except (ConnectionResetError, BrokenPipeError):
+        end = "reset"
+    except OSError as problem:
+        # shutdown() on a connection that was reset meanwhile
+        end = "reset" if problem.errno == errno.ENOTCONN else type(problem).__name__
+    if received:
+        print(f"answer {received.decode()}" + ("" if end == "eof" else f" then {end}"))
+    else:
+        print(end)
 
 
 def expect(host, port):

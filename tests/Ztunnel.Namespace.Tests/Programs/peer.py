@@ -1,0 +1,149 @@
+"""A foreign HBONE server that misbehaves: TLS of Python's ssl, HTTP/2 frames by hand. usage: peer.py RIGHT WRONG ROOTS ADDRESS=VERB...
+RIGHT and WRONG are files with key and chain. One listener on port 15008 of each address; VERB says what becomes of its connections. Prints "ready".
+
+serves               answers 200 and echoes what comes, at its end of data
+rst_in_handshake     resets the connection instead of a ServerHello
+handshake_stalls     takes the ClientHello and says nothing
+wrong_san            shows a certificate of somebody else
+mute                 never answers the CONNECT
+status_N             answers the CONNECT with status N
+refuses_stream       RST_STREAM(REFUSED_STREAM) instead of an answer
+goaway               GOAWAY that names no stream, instead of an answer
+goaway_once          the same on the first connection; the next ones serve
+goaway_later         answers 200, says GOAWAY that names the stream, then serves it to its end
+resets_stream        answers 200, RST_STREAM(INTERNAL_ERROR) at the first data
+cuts                 answers 200, echoes the first data, then resets the TCP connection
+"""
+import socket
+import ssl
+import struct
+import sys
+import threading
+
+LIMIT = 60
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
+END_STREAM, ACK, END_HEADERS = 1, 1, 4
+PREFACE_BYTES = 24
+INTERNAL_ERROR, REFUSED_STREAM = 2, 7
+
+right, wrong, roots = sys.argv[1:4]
+
+
+def context_of(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(roots)
+    context.load_cert_chain(certificate)
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
+CONTEXTS = {False: context_of(right), True: context_of(wrong)}
+
+
+def reset(sock):
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
+class Connection:
+    def __init__(self, tls, verb, number):
+        self.tls, self.verb, self.number, self.received = tls, verb, number, {}
+        self.says_goaway = verb == "goaway" or (verb == "goaway_once" and number == 1)
+
+    def send(self, kind, flags, stream, payload=b""):
+        self.tls.sendall(struct.pack("!I", len(payload))[1:] + struct.pack("!BBI", kind, flags, stream) + payload)
+
+    def status(self, stream, code, flags=END_HEADERS):
+        # :status as a literal with the name of entry 8 of the static table.
+        self.send(HEADERS, flags, stream, b"\x08\x03" + str(code).encode())
+
+    def read(self, count):
+        parts = b""
+        while len(parts) < count:
+            part = self.tls.recv(count - len(parts))
+            if not part:
+                raise EOFError
+            parts += part
+        return parts
+
+    def serve(self):
+        self.send(SETTINGS, 0, 0)
+        self.read(PREFACE_BYTES)
+        while True:
+            head = self.read(9)
+            length = int.from_bytes(head[:3], "big")
+            kind, flags, stream = struct.unpack("!BBI", head[3:])
+            payload = self.read(length)
+            if kind in (SETTINGS, PING) and not flags & ACK:
+                self.send(kind, ACK, 0, payload if kind == PING else b"")
+            elif kind == HEADERS:
+                self.on_connect(stream)
+            elif kind == DATA:
+                self.on_data(stream, payload, flags & END_STREAM)
+
+    def on_connect(self, stream):
+        self.received[stream] = b""
+        if self.verb == "mute":
+            return
+        if self.verb.startswith("status_"):
+            self.status(stream, int(self.verb[7:]), END_HEADERS | END_STREAM)
+        elif self.verb == "refuses_stream":
+            self.send(RST_STREAM, 0, stream, struct.pack("!I", REFUSED_STREAM))
+        elif self.says_goaway:
+            self.send(GOAWAY, 0, 0, struct.pack("!II", 0, 0))
+        else:
+            self.status(stream, 200)
+            if self.verb == "goaway_later":
+                self.send(GOAWAY, 0, 0, struct.pack("!II", stream, 0))
+
+    def on_data(self, stream, payload, ended):
+        if self.verb == "resets_stream":
+            self.send(RST_STREAM, 0, stream, struct.pack("!I", INTERNAL_ERROR))
+            return
+        if self.verb == "cuts":
+            self.send(DATA, 0, stream, payload)
+            raise ConnectionAbortedError
+        self.received[stream] += payload
+        if ended:
+            self.send(DATA, END_STREAM, stream, self.received[stream])
+
+
+def serve(sock, verb, number):
+    sock.settimeout(LIMIT)
+    if verb == "rst_in_handshake":
+        sock.recv(1)
+        reset(sock)
+        return
+    if verb == "handshake_stalls":
+        while sock.recv(65536):
+            pass
+        return
+    tls = CONTEXTS[verb == "wrong_san"].wrap_socket(sock, server_side=True)
+    try:
+        Connection(tls, verb, number).serve()
+    except ConnectionAbortedError:
+        reset(tls)
+
+
+def guarded(sock, verb, number):
+    try:
+        serve(sock, verb, number)
+    except (OSError, EOFError):
+        pass    # the other side has had enough; ssl's errors are OSErrors, too
+
+
+def accept(listener, verb):
+    number = 0
+    while True:
+        sock, _ = listener.accept()
+        number += 1
+        threading.Thread(target=guarded, args=(sock, verb, number), daemon=True).start()
+
+
+for entry in sys.argv[4:]:
+    address, verb = entry.split("=")
+    listening = socket.create_server((address, 15008), backlog=64)
+    threading.Thread(target=accept, args=(listening, verb), daemon=True).start()
+print("ready", flush=True)
+threading.Event().wait()
