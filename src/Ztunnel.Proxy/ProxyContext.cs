@@ -3,6 +3,7 @@ using Ztunnel.Linux.Loop;
 using Ztunnel.Mesh.Identity;
 using Ztunnel.Mesh.Routing;
 using Ztunnel.Mesh.State;
+using Ztunnel.Proxy.OnDemand;
 using Ztunnel.Proxy.Telemetry;
 using Ztunnel.Telemetry.Logging;
 using Ztunnel.Telemetry.Metrics;
@@ -38,7 +39,12 @@ public sealed class ProxyContext
 
     public required ILoggerFactory Logs { get; init; }
 
+    /// <summary>In on-demand mode (XDS_ON_DEMAND): asks for what the mesh does not have yet. Null: the mesh is complete.</summary>
+    public AddressFetcher? FetchAddress { get; init; }
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    internal OnDemandMesh? OnDemand => FetchAddress is null ? null : field ??= new OnDemandMesh(Mesh, Routing, FetchAddress);
 
     internal ILogger StateLog => field ??= Logs.CreateLogger("state");
 

@@ -14,10 +14,6 @@ internal static class Composition
     /// <summary>What this build cannot do yet although the settings ask for it: said in one line each before anything is opened.</summary>
     public static IEnumerable<string> FindMissingParts(ZtunnelSettings settings)
     {
-        if (settings.ControlPlane.XdsAddress is not null)
-            yield return "invalid configuration: XDS_ADDRESS: this build has no xDS client; expected XDS_ADDRESS= (empty) and LOCAL_XDS_PATH";
-        if (!settings.ControlPlane.FakeCa)
-            yield return "invalid configuration: CA_ADDRESS: this build has no client for it; expected FAKE_CA=true";
         if (settings.Mode is { Mode: ProxyMode.Shared, LocalPodsPath: null })
             yield return "invalid configuration: INPOD_UDS: this build does not speak with the node agent; expected ZTUNNEL_LOCAL_PODS_PATH, or PROXY_MODE=dedicated";
         if (!settings.Mode.ProxyEnabled)

@@ -2,8 +2,7 @@ using System.Collections.Immutable;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
-using Ztunnel.ControlPlane.Ca;
-using Ztunnel.ControlPlane.LocalFile;
+using Ztunnel.Control;
 using Ztunnel.Http;
 using Ztunnel.Http.Dashboard;
 using Ztunnel.Http.Dump;
@@ -65,24 +64,21 @@ public static class Daemon
         DaemonLog.Version(log, build);
         ProcessTelemetry.RaiseDescriptorLimit(log);
         DaemonLog.Configuration(log, Describe(settings));
-        if (settings.ControlPlane.Tls12Requested)
-            DaemonLog.Tls12Ignored(log);
-        if (settings.Mode.DnsEnabled)
-            DaemonLog.DnsCaptureMissing(log);
+        Warn(settings, log);
         using var shutdown = new Shutdown(loggers);
 
         // 2. What can be wrong on disk is looked at before anything is opened.
+        var metrics = new MetricRegistry(Composition.Metrics(settings), time);
         var mesh = new MeshStore(settings.Node.NodeName);
-        await using LocalFileSource file = LoadFile(settings, mesh, time, loggers);
+        await using MeshSources sources = MeshSources.Open(settings, mesh, metrics, time, loggers);
         using KeyLogFile? keyLog = KeyLogFile.Open(settings.ControlPlane.KeyLogPath);
         if (settings.ControlPlane.KeyLogPath is { } exposed)
             DaemonLog.KeyLogInUse(log, exposed);
-        using EmbeddedAuthority authority = OpenAuthority(settings, keyLog, time, loggers);
+        using Authority authority = Authority.Open(settings, Composition.Tls(settings, time, keyLog is null ? null : keyLog.Write), metrics, time, loggers);
         CheckPodList(settings);
 
         // 3. Loops, before any thread enters a pod's namespace: one started from there would stay there.
         using LoopGroup loops = LoopGroup.Start(settings.Tuning.WorkerThreads, failure => DaemonLog.LoopHandlerFailed(log, failure));
-        var metrics = new MetricRegistry(Composition.Metrics(settings), time);
         metrics.AddBuild(settings.Observability.IstioVersion);
         ProcessTelemetry.AddTo(metrics, loops, sink, time);
         MeshTelemetry.AddTo(metrics, mesh);
@@ -105,6 +101,7 @@ public static class Daemon
             Access = new AccessLog(sink, levels, failures, time),
             Settings = Composition.Proxy(settings),
             Routing = Composition.Routing(settings),
+            FetchAddress = sources.AddressFetcher,
             Logs = loggers,
             Time = time,
         });
@@ -117,7 +114,7 @@ public static class Daemon
         var dump = new ConfigDump(
         [
             new ValueSection("config", json => ConfigSection.Write(json, settings)),
-            .. MeshSections.Create(mesh, certificates, () => file.Current, build),
+            .. MeshSections.Create(mesh, certificates, () => sources.LocalFile, build),
             .. serving.DumpSections,
         ]);
         PodTelemetry.AddTo(metrics, () => serving.Pods);
@@ -140,17 +137,30 @@ public static class Daemon
         await using HttpServer http = CreateHttp(settings, metrics, levels, dump, pages, readiness, shutdown, loggers);
         await http.StartAsync(CancellationToken.None).ConfigureAwait(false);
 
-        // 6. With the first state of the mesh, traffic.
-        await mesh.FirstSync.ConfigureAwait(false);
-        readiness.Complete(StateTask);
-        if (!string.IsNullOrEmpty(settings.Node.NodeName))
+        // 6. The control plane; with the first state of the mesh, traffic.
+        if (settings.Mode.Mode == ProxyMode.Shared && !string.IsNullOrEmpty(settings.Node.NodeName))
             localCertificates.Start();
-        DaemonLog.PartEnabled(loggers.CreateLogger("app"), "proxy mode");
-        await serving.StartAsync().ConfigureAwait(false);
-        using var idle = new IdleMemory(loops, time);
+        sources.Start();
+        await Task.WhenAny(mesh.FirstSync, shutdown.Requested).ConfigureAwait(false);
+        if (!shutdown.Requested.IsCompleted)
+        {
+            readiness.Complete(StateTask);
+            DaemonLog.PartEnabled(loggers.CreateLogger("app"), "proxy mode");
+            await serving.StartAsync().ConfigureAwait(false);
+        }
 
+        using var idle = new IdleMemory(loops, time);
         await shutdown.Requested.ConfigureAwait(false);
-        if (await StopAsync(settings.Tuning.TerminationDeadline, serving, http, shutdown, log, time).ConfigureAwait(false))
+        async Task StopAllAsync(CancellationToken limit)
+        {
+            await Task.WhenAll(serving.StopAsync(graceful: true), http.StopAsync(limit)).ConfigureAwait(false);
+            // Nobody needs certificates any more: nothing new is asked for, and what is in flight is given up.
+            Task certificatesStopped = certificates.DisposeAsync().AsTask();
+            authority.Dispose();
+            await Task.WhenAll(certificatesStopped, sources.DisposeAsync().AsTask()).ConfigureAwait(false);
+        }
+
+        if (await StopAsync(StopAllAsync, settings.Tuning.TerminationDeadline, shutdown, log, time).ConfigureAwait(false))
             return;
 
         // Whoever insists is not kept waiting by what is stuck, disposals included.
@@ -158,53 +168,32 @@ public static class Daemon
         Environment.Exit(0);
     }
 
-    /// <summary>Everything stops side by side, each within the deadline; a second signal or a stuck part ends the wait, and the answer is false.</summary>
-    private static async Task<bool> StopAsync(TimeSpan deadline, IServing serving, HttpServer http, Shutdown shutdown, ILogger log, TimeProvider time)
+    private static void Warn(ZtunnelSettings settings, ILogger log)
+    {
+        foreach (string warning in settings.Warnings)
+            DaemonLog.SettingLeftOut(log, warning);
+        ControlPlaneSettings plane = settings.ControlPlane;
+        if (plane.Tls12Requested)
+            DaemonLog.Tls12Ignored(log);
+        if (plane.PostQuantumOnly && (plane.XdsAddress ?? plane.CaAddress) is not null)
+            DaemonLog.PostQuantumBetweenWorkloadsOnly(log);
+        if (plane is { XdsAddress: null, LocalXdsPath: null, LocalXds: null })
+            DaemonLog.MeshWithoutSource(log);
+        if (settings.Mode.DnsEnabled)
+            DaemonLog.DnsCaptureMissing(log);
+    }
+
+    /// <summary>Everything stops, each part within the deadline; a second signal or a stuck part ends the wait, and the answer is false.</summary>
+    private static async Task<bool> StopAsync(Func<CancellationToken, Task> stopAll, TimeSpan deadline, Shutdown shutdown, ILogger log, TimeProvider time)
     {
         using var limit = new CancellationTokenSource(deadline, time);
-        Task stopped = Task.WhenAll(serving.StopAsync(graceful: true), http.StopAsync(limit.Token));
+        Task stopped = stopAll(limit.Token);
         Task overdue = Task.Delay(deadline + ShutdownMargin, time, CancellationToken.None);
         Task first = await Task.WhenAny(stopped, shutdown.Insisted, overdue).ConfigureAwait(false);
         if (first == overdue)
             DaemonLog.ShutdownOverdue(log, DurationText.Describe(deadline + ShutdownMargin));
         await first.ConfigureAwait(false);
         return first == stopped;
-    }
-
-    private static LocalFileSource LoadFile(ZtunnelSettings settings, MeshStore mesh, TimeProvider time, LogProvider loggers)
-    {
-        var file = new LocalFileSource(
-            new LocalFileSettings { Path = settings.ControlPlane.LocalXdsPath, Text = settings.ControlPlane.LocalXds }, mesh, time, loggers.CreateLogger("xds:local_client"));
-        try
-        {
-            file.Start();
-        }
-        catch (LocalFileException mistakes)
-        {
-            throw new StartException(mistakes.Message, mistakes);
-        }
-
-        // There is no control plane to wait for.
-        mesh.MarkSynced();
-        return file;
-    }
-
-    private static EmbeddedAuthority OpenAuthority(ZtunnelSettings settings, KeyLogFile? keyLog, TimeProvider time, LogProvider loggers)
-    {
-        var authority = new EmbeddedAuthoritySettings
-        {
-            RootFile = settings.ControlPlane.FakeCaRootPath,
-            CertificateLifetime = settings.ControlPlane.SecretTtl,
-            Tls = Composition.Tls(settings, time, keyLog is null ? null : keyLog.Write),
-        };
-        try
-        {
-            return new EmbeddedAuthority(authority, time, loggers.CreateLogger("identity::manager"));
-        }
-        catch (AuthorityException unusable)
-        {
-            throw new StartException($"ZTUNNEL_FAKE_CA_ROOT: {unusable.Message}", unusable);
-        }
     }
 
     private static void CheckPodList(ZtunnelSettings settings)

@@ -49,7 +49,7 @@ internal static partial class DaemonLog
     [LoggerMessage(13, LogLevel.Information, "{Part} enabled")]
     public static partial void PartEnabled(ILogger logger, string part);
 
-    [LoggerMessage(14, LogLevel.Warning, "TLS12_ENABLED is ignored: connections between workloads use TLS 1.3 only")]
+    [LoggerMessage(14, LogLevel.Warning, "TLS12_ENABLED holds towards the control plane only: connections between workloads use TLS 1.3")]
     public static partial void Tls12Ignored(ILogger logger);
 
     [LoggerMessage(15, LogLevel.Error, "request {Path} on the {Component} port failed")]
@@ -69,4 +69,13 @@ internal static partial class DaemonLog
 
     [LoggerMessage(19, LogLevel.Warning, "certificate fetch failed ({Reason}) for {Identity}, retrying at {Retry:u}")]
     public static partial void CertificateFailed(ILogger logger, string reason, SpiffeId identity, DateTimeOffset retry, bool still_valid);
+
+    [LoggerMessage(22, LogLevel.Warning, "{Warning}")]
+    public static partial void SettingLeftOut(ILogger logger, string warning);
+
+    [LoggerMessage(23, LogLevel.Warning, "COMPLIANCE_POLICY=pqc holds between workloads; towards the control plane the TLS library chooses the key exchange, so require the hybrid group there, too")]
+    public static partial void PostQuantumBetweenWorkloadsOnly(ILogger logger);
+
+    [LoggerMessage(24, LogLevel.Warning, "there is neither XDS_ADDRESS nor LOCAL_XDS_PATH nor LOCAL_XDS: the mesh is empty and stays so")]
+    public static partial void MeshWithoutSource(ILogger logger);
 }

@@ -117,6 +117,12 @@ internal sealed class InboundStream : TrackedConnection, ITunnelStreamOwner
             return;
         }
 
+        if (Home.Context.OnDemand is { } onDemand && await onDemand.PrepareInboundAsync(local, OriginalDestination.Address, authority) is { Reason: not EndReason.None } unknown)
+        {
+            Refuse(503, unknown, trace);
+            return;
+        }
+
         if (_ended)
             return;
 

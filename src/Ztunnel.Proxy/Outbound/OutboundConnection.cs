@@ -91,6 +91,12 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
         }
 
         setUp.Local = local;
+        if (_home.Context.OnDemand is { } onDemand && await onDemand.PrepareOutboundAsync(local, _destination.EndPoint) is { Reason: not EndReason.None } unknown)
+        {
+            Deny(unknown);
+            return;
+        }
+
         MeshSnapshot mesh = _home.Context.Mesh.Current;
         Route route = OutboundRouter.Route(mesh, _home.Context.Routing, local, Source.Address, _destination, SystemRandom.Instance, _home.Proxy.Endpoints);
         if (route.Kind == RouteKind.Refuse)

@@ -275,8 +275,10 @@ public sealed class CertificateStore : IAsyncDisposable
     {
         DateTimeOffset retry;
         bool stillValid;
+        bool stopped;
         lock (_lock)
         {
+            stopped = _stopped;
             End(entry);
             entry.Failures++;
             DateTimeOffset now = _time.GetUtcNow();
@@ -298,7 +300,8 @@ public sealed class CertificateStore : IAsyncDisposable
             if (!_stopped) StartDue();
         }
 
-        _events?.Failed(entry.Identity, error, retry, stillValid);
+        // What is given up at the end is no failure, and there is no retry to announce.
+        if (!stopped) _events?.Failed(entry.Identity, error, retry, stillValid);
     }
 
     private void End(CertificateEntry entry)

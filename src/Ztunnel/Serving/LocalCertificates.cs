@@ -1,4 +1,5 @@
 using Ztunnel.Mesh.Identity;
+using Ztunnel.Mesh.Model;
 using Ztunnel.Mesh.State;
 using Ztunnel.Tls.Certificates;
 
@@ -9,13 +10,13 @@ namespace Ztunnel.Serving;
 /// </summary>
 public sealed class LocalCertificates(MeshStore mesh, CertificateStore certificates) : IDisposable
 {
-    // Touched by the store's writer only, under its lock.
-    private HashSet<SpiffeId> _wanted = [];
+    private readonly Lock _following = new();
+    private HashSet<SpiffeId> _wanted = [];   // under _following: the first look and a change may meet
 
     public void Start()
     {
         mesh.Changed += OnChanged;
-        Follow(mesh.Current);
+        Follow();
     }
 
     public void Dispose() => mesh.Changed -= OnChanged;
@@ -23,16 +24,21 @@ public sealed class LocalCertificates(MeshStore mesh, CertificateStore certifica
     private void OnChanged(MeshChange change)
     {
         if (change.WorkloadCount > 0)
-            Follow(change.Snapshot);
+            Follow();
     }
 
-    private void Follow(MeshSnapshot snapshot)
+    private void Follow()
     {
-        HashSet<SpiffeId> wanted = [.. snapshot.LocalWorkloads.Select(static workload => workload.Identity)];
-        foreach (SpiffeId identity in wanted.Where(identity => !_wanted.Contains(identity)))
-            certificates.Prefetch(identity);
-        foreach (SpiffeId identity in _wanted.Where(identity => !wanted.Contains(identity)))
-            certificates.Forget(identity);
-        _wanted = wanted;
+        lock (_following)
+        {
+            // Pods outside the mesh are listed, too; nobody will ever see certificates of theirs, and the authority may not sign them.
+            HashSet<SpiffeId> wanted =
+                [.. mesh.Current.LocalWorkloads.Where(static workload => workload.Protocol == TunnelProtocol.Hbone || workload.NativeTunnel).Select(static workload => workload.Identity)];
+            foreach (SpiffeId identity in wanted.Where(identity => !_wanted.Contains(identity)))
+                certificates.Prefetch(identity);
+            foreach (SpiffeId identity in _wanted.Where(identity => !wanted.Contains(identity)))
+                certificates.Forget(identity);
+            _wanted = wanted;
+        }
     }
 }

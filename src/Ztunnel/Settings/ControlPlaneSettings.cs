@@ -69,10 +69,10 @@ public sealed record ControlPlaneSettings
     /// <summary>CRL_PATH: turns on revocation checking; empty is unset.</summary>
     public string? CrlPath { get; init; }
 
-    /// <summary>TLS12_ENABLED. Ours speaks TLS 1.3 only and says so in a warning.</summary>
+    /// <summary>TLS12_ENABLED: towards the control plane. Between workloads ours speaks TLS 1.3 only and says so in a warning.</summary>
     public bool Tls12Requested { get; init; }
 
-    /// <summary>COMPLIANCE_POLICY: <c>pqc</c> forces the hybrid post-quantum group.</summary>
+    /// <summary>COMPLIANCE_POLICY: <c>pqc</c> forces the hybrid post-quantum group between workloads.</summary>
     public bool PostQuantumOnly { get; init; }
 
     public static ControlPlaneSettings Read(SettingReader reader, ProxyConfig config)
@@ -110,7 +110,16 @@ public sealed record ControlPlaneSettings
             reader.Contradiction("CA_ADDRESS is empty; expected the address of a certificate authority, or FAKE_CA=true");
         if (settings.SecretTtl <= TimeSpan.Zero)
             reader.Invalid("SECRET_TTL", reader.Text("SECRET_TTL", ""), "expected more than 0");
+        RequireText(reader, "XDS_ROOT_CA", isUsed: settings.XdsAddress is not null, "a path, SYSTEM or PEM text");
+        RequireText(reader, "CA_ROOT_CA", isUsed: settings.CaAddress is not null, "a path, SYSTEM or PEM text");
+        RequireText(reader, "AUTH_TOKEN", isUsed: settings.XdsAddress is not null || settings.CaAddress is not null, "a path or a token");
         return settings;
+    }
+
+    private static void RequireText(SettingReader reader, string name, bool isUsed, string expected)
+    {
+        if (isUsed && reader.OptionalText(name) == "")
+            reader.Invalid(name, "", $"expected {expected}");
     }
 
     // The port matters: 443, which https implies, is nobody's control plane, but it is what the text says.

@@ -10,10 +10,13 @@ namespace Ztunnel.Settings;
 public sealed class SettingReader(SettingsSource source)
 {
     private readonly List<string> _mistakes = [];
+    private readonly List<string> _warnings = [];
 
     public SettingsSource Source { get; } = source;
 
     public ImmutableArray<string> Mistakes => [.. _mistakes];
+
+    public ImmutableArray<string> Warnings => [.. _warnings];
 
     public string Text(string name, string fallback) => Source.Lookup(name) ?? fallback;
 
@@ -89,6 +92,9 @@ public sealed class SettingReader(SettingsSource source)
 
     /// <summary>A mistake with words of its own.</summary>
     public void Mistake(string text) => _mistakes.Add(text);
+
+    /// <summary>Something is left out, and the program starts all the same.</summary>
+    public void Warn(string text) => _warnings.Add(text);
 
     /// <summary>What is wrong with the text of a whole number, in the words operators know from the existing program; null when nothing is.</summary>
     internal static string? NumberMistake<T>(string value)

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json;
 
 namespace Ztunnel.Settings;
 
@@ -18,6 +19,12 @@ public sealed record ZtunnelSettings
     /// <summary>What the control plane is told about us (control-path 2.3).</summary>
     public required ImmutableSortedDictionary<string, string> ProxyMetadata { get; init; }
 
+    /// <summary>ISTIO_METAJSON_*, told to the control plane as they are (control-path 3.3).</summary>
+    public ImmutableSortedDictionary<string, JsonElement> JsonMetadata { get; init; } = ImmutableSortedDictionary.Create<string, JsonElement>(StringComparer.Ordinal);
+
+    /// <summary>What was left out of the settings, for the log.</summary>
+    public ImmutableArray<string> Warnings { get; init; } = [];
+
     /// <summary>The arguments of the command line, for the config dump.</summary>
     public string Arguments { get; init; } = "";
 
@@ -36,8 +43,9 @@ public sealed record ZtunnelSettings
             Tuning = TuningSettings.Read(reader, config),
             Observability = ObservabilitySettings.Read(reader, config),
             ProxyMetadata = metadata,
+            JsonMetadata = Settings.ProxyMetadata.ReadJson(reader),
             Arguments = arguments,
         };
-        return reader.Mistakes.IsEmpty ? settings : throw new SettingsException(reader.Mistakes);
+        return reader.Mistakes.IsEmpty ? settings with { Warnings = reader.Warnings } : throw new SettingsException(reader.Mistakes);
     }
 }
