@@ -124,6 +124,21 @@ public sealed class TestAuthority
         return [signed.ExportCertificatePem(), .. Intermediates().Select(certificate => certificate.ExportCertificatePem()), RootPem];
     }
 
+    /// <summary>Signs the key of somebody's request for an identity of the signer's choice, as istiod does: names of the request are not looked at. Returns leaf and intermediates as PEM texts.</summary>
+    public IReadOnlyList<string> SignKey(string csrPem, string uri, DateTimeOffset notBefore, DateTimeOffset notAfter)
+    {
+        CertificateRequest asked = CertificateRequest.LoadSigningRequestPem(csrPem, HashAlgorithmName.SHA256);
+        var request = new CertificateRequest(new X500DistinguishedName(""), asked.PublicKey, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: false, hasPathLengthConstraint: false, pathLengthConstraint: 0, critical: true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature | X509KeyUsageFlags.KeyEncipherment, critical: true));
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(LeafOptions.ServerAuth), new Oid(LeafOptions.ClientAuth)], critical: false));
+        // Rotated roots share their name: the key identifier tells verifiers which one signed.
+        request.CertificateExtensions.Add(X509AuthorityKeyIdentifierExtension.CreateFromCertificate(_certificate, includeKeyIdentifier: true, includeIssuerAndSerial: false));
+        AddNames(request, [uri]);
+        using X509Certificate2 signed = Sign(request, notBefore, notAfter);
+        return [signed.ExportCertificatePem(), .. Intermediates().Select(certificate => certificate.ExportCertificatePem())];
+    }
+
     private static CertificateRequest AuthorityRequest(string subject, ECDsa key)
     {
         var request = new CertificateRequest(subject, key, HashAlgorithmName.SHA256);

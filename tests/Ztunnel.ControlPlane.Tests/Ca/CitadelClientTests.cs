@@ -3,6 +3,8 @@ using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging.Abstractions;
 using Ztunnel.ControlPlane.Ca;
 using Ztunnel.ControlPlane.Tests.Support;
+using Ztunnel.Istiod;
+using Ztunnel.Istiod.Server;
 using Ztunnel.Mesh.Identity;
 using Ztunnel.Protos.Citadel;
 using Ztunnel.Testing;
@@ -21,7 +23,7 @@ public sealed class CitadelClientTests
         IstioCertificateRequest recorded = IstioCertificateRequest.Parser.ParseFrom(Fixture.Bytes("xds/01-initial-wildcard/002-ca-request.binpb"));
         IstioCertificateRequest? ours = null;
         TestAuthority authority = TestAuthority.CreateRsa();
-        await using FakeIstiod istiod = await new FakeIstiod
+        await using IstiodServer istiod = await new IstiodServer
         {
             Certificates = async (call, request) =>
             {
@@ -49,7 +51,7 @@ public sealed class CitadelClientTests
     {
         IstioCertificateRequest? seen = null;
         TestAuthority authority = TestAuthority.Create();
-        await using FakeIstiod istiod = await new FakeIstiod
+        await using IstiodServer istiod = await new IstiodServer
         {
             Certificates = async (call, request) =>
             {
@@ -70,7 +72,7 @@ public sealed class CitadelClientTests
     {
         TestAuthority root = TestAuthority.Create("O=root");
         TestAuthority intermediate = root.CreateIntermediate("O=intermediate");
-        await using FakeIstiod istiod = await new FakeIstiod { Certificates = (call, request) => AnswerAsync(call, [.. intermediate.SignRequest(request.Csr)]) }.StartAsync();
+        await using IstiodServer istiod = await new IstiodServer { Certificates = (call, request) => AnswerAsync(call, [.. intermediate.SignRequest(request.Csr)]) }.StartAsync();
         using CitadelClient client = Client(istiod);
 
         using WorkloadCertificate certificate = await client.SignAsync(Front, CancellationToken.None);
@@ -87,7 +89,7 @@ public sealed class CitadelClientTests
     public async Task Sign_UnusableAnswer_Fails(string kind, string expected)
     {
         TestAuthority authority = TestAuthority.Create();
-        await using FakeIstiod istiod = await new FakeIstiod
+        await using IstiodServer istiod = await new IstiodServer
         {
             Certificates = (call, request) => AnswerAsync(call, kind switch
             {
@@ -108,7 +110,7 @@ public sealed class CitadelClientTests
     [Fact]
     public async Task Sign_Refused_HasTheStatusInItsMessage()
     {
-        await using FakeIstiod istiod = await new FakeIstiod
+        await using IstiodServer istiod = await new IstiodServer
         {
             Certificates = static (call, _) =>
             {
@@ -127,7 +129,7 @@ public sealed class CitadelClientTests
     public async Task Sign_NoAnswer_EndsInTime()
     {
         TaskCompletionSource gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using FakeIstiod istiod = await new FakeIstiod
+        await using IstiodServer istiod = await new IstiodServer
         {
             Certificates = async (call, _) =>
             {
@@ -154,7 +156,7 @@ public sealed class CitadelClientTests
 
     private static (string? Oid, bool Critical, string Content) Describe(X509Extension extension) => (extension.Oid?.Value, extension.Critical, Convert.ToHexString(extension.RawData));
 
-    private static CitadelClient Client(FakeIstiod istiod, bool impersonate = true, TimeSpan? timeout = null) => new(
+    private static CitadelClient Client(IstiodServer istiod, bool impersonate = true, TimeSpan? timeout = null) => new(
         new CitadelClientSettings
         {
             Channel = istiod.Channel,

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Ztunnel.ControlPlane.Grpc;
 using Ztunnel.ControlPlane.Tests.Support;
+using Ztunnel.Istiod.Server;
 using Ztunnel.Protos.Citadel;
 
 namespace Ztunnel.ControlPlane.Tests.Grpc;

@@ -1,7 +1,7 @@
 using Google.Protobuf;
 using Microsoft.Extensions.Logging.Abstractions;
 using Ztunnel.ControlPlane.Grpc;
-using Ztunnel.ControlPlane.Tests.Support;
+using Ztunnel.Istiod.Server;
 using Ztunnel.Protos.Discovery;
 
 namespace Ztunnel.ControlPlane.Tests.Grpc;

@@ -5,6 +5,9 @@ using System.Text;
 using Microsoft.Extensions.Logging;
 using Ztunnel.ControlPlane.Grpc;
 using Ztunnel.ControlPlane.Tests.Support;
+using Ztunnel.Istiod;
+using Ztunnel.Istiod.Ads;
+using Ztunnel.Istiod.Server;
 using Ztunnel.ControlPlane.Xds;
 using Ztunnel.Mesh.State;
 using Ztunnel.Protos.Discovery;
@@ -32,7 +35,7 @@ public sealed class XdsClientTests : IAsyncDisposable
     [Fact]
     public async Task Stream_Opens_WithBothRequestsAndWhoWeAre()
     {
-        await using FakeIstiod istiod = await new FakeIstiod().StartAsync();
+        await using IstiodServer istiod = await new IstiodServer().StartAsync();
         Start(istiod.Channel with { Token = BearerToken.FromText("a.b.c"), ClusterId = "east", Headers = [new("x-team", "blue")] });
 
         XdsPeer stream = await istiod.AcceptAsync();
@@ -49,7 +52,7 @@ public sealed class XdsClientTests : IAsyncDisposable
     [Fact]
     public async Task FirstSync_NeedsBothTypesAnswered_EvenWhenOneIsPartlyBad()
     {
-        await using FakeIstiod istiod = await new FakeIstiod().StartAsync();
+        await using IstiodServer istiod = await new IstiodServer().StartAsync();
         Start(istiod.Channel);
         XdsPeer stream = await OpenAsync(istiod);
 
@@ -68,7 +71,7 @@ public sealed class XdsClientTests : IAsyncDisposable
     [Fact]
     public async Task Stream_EndedByTheServer_IsReopenedWithWhatIsHeld()
     {
-        await using FakeIstiod istiod = await new FakeIstiod().StartAsync();
+        await using IstiodServer istiod = await new IstiodServer().StartAsync();
         Start(istiod.Channel);
         XdsPeer first = await OpenAsync(istiod);
         await first.ExchangeAsync(Addresses(Workload("a", "10.0.0.1", "v1"), BadWorkload("bad", "v2"), Service("cart", "10.1.0.1", "v3")));
@@ -94,7 +97,7 @@ public sealed class XdsClientTests : IAsyncDisposable
     [InlineData("unknown", "Reconnect")]
     public async Task Stream_Broken_KeepsTheMeshAndReconnects(string how, string reason)
     {
-        await using FakeIstiod istiod = await new FakeIstiod().StartAsync();
+        await using IstiodServer istiod = await new IstiodServer().StartAsync();
         Start(istiod.Channel);
         XdsPeer first = await OpenAsync(istiod);
         await first.ExchangeAsync(Addresses(Workload("a", "10.0.0.1")));
@@ -117,7 +120,7 @@ public sealed class XdsClientTests : IAsyncDisposable
         await _log.WaitForAsync(LogLevel.Warning, "XDS client connection error: Unavailable");
         Assert.False(_store.FirstSync.IsCompleted);
 
-        await using FakeIstiod istiod = await new FakeIstiod().StartAsync(port, certificates);
+        await using IstiodServer istiod = await new IstiodServer().StartAsync(port, certificates);
         XdsPeer stream = await OpenAsync(istiod);
         await stream.ExchangeAsync(Addresses());
         await stream.ExchangeAsync(Policies());
@@ -128,7 +131,7 @@ public sealed class XdsClientTests : IAsyncDisposable
     [Fact]
     public async Task RootFile_WrongThenRight_IsReadForEachAttempt()
     {
-        await using FakeIstiod istiod = await new FakeIstiod().StartAsync();
+        await using IstiodServer istiod = await new IstiodServer().StartAsync();
         string roots = _folder.Write("root.pem", new ServerCertificates().RootPem);
         Start(istiod.Channel with { Roots = TrustRoots.Parse(roots) });
         await _log.WaitForAsync(LogLevel.Warning, $"does not chain to root certificate file {roots}");
@@ -141,7 +144,7 @@ public sealed class XdsClientTests : IAsyncDisposable
     [Fact]
     public async Task TokenFile_AppearsLater_IsUsed()
     {
-        await using FakeIstiod istiod = await new FakeIstiod().StartAsync();
+        await using IstiodServer istiod = await new IstiodServer().StartAsync();
         string token = _folder.File("token");
         Start(istiod.Channel with { Token = BearerToken.Parse(token) });
         await _log.WaitForAsync(LogLevel.Warning, $"token file {token} cannot be read");
@@ -155,7 +158,7 @@ public sealed class XdsClientTests : IAsyncDisposable
     [Fact]
     public async Task Server_RefusingTheToken_IsReportedWithAHint()
     {
-        await using FakeIstiod istiod = await new FakeIstiod().StartAsync();
+        await using IstiodServer istiod = await new IstiodServer().StartAsync();
         Start(istiod.Channel);
 
         (await istiod.AcceptAsync()).End(16, "authentication failure");
@@ -168,7 +171,7 @@ public sealed class XdsClientTests : IAsyncDisposable
     [Fact]
     public async Task Server_ThatSaysNothing_IsLeft()
     {
-        await using FakeIstiod istiod = await new FakeIstiod().StartAsync();
+        await using IstiodServer istiod = await new IstiodServer().StartAsync();
         Start(istiod.Channel, settings => settings with { FirstResponseTimeout = TimeSpan.FromMilliseconds(300) });
         XdsPeer silent = await OpenAsync(istiod);
 
@@ -181,7 +184,7 @@ public sealed class XdsClientTests : IAsyncDisposable
     [Fact]
     public async Task Server_ThatTakesNoLargeRequest_GetsNoNamesAndItsFullAnswerIsTheTruth()
     {
-        await using FakeIstiod istiod = await new FakeIstiod().StartAsync();
+        await using IstiodServer istiod = await new IstiodServer().StartAsync();
         Start(istiod.Channel);
         XdsPeer first = await OpenAsync(istiod);
         await first.ExchangeAsync(Addresses(Workload("a", "10.0.0.1", "1"), Workload("b", "10.0.0.2", "2")));
@@ -202,7 +205,7 @@ public sealed class XdsClientTests : IAsyncDisposable
     [Fact]
     public async Task Response_OfUnknownType_IsAckedAndChangesNothing()
     {
-        await using FakeIstiod istiod = await new FakeIstiod().StartAsync();
+        await using IstiodServer istiod = await new IstiodServer().StartAsync();
         Start(istiod.Channel);
         XdsPeer stream = await OpenAsync(istiod);
 
@@ -216,7 +219,7 @@ public sealed class XdsClientTests : IAsyncDisposable
     [Fact]
     public async Task OnDemand_ManyAskForOneName_OneRequestAnswersAll()
     {
-        await using FakeIstiod istiod = await new FakeIstiod().StartAsync();
+        await using IstiodServer istiod = await new IstiodServer().StartAsync();
         Start(istiod.Channel, static settings => settings with { OnDemand = true });
         XdsPeer stream = await istiod.AcceptAsync();
         (DeltaDiscoveryRequest address, DeltaDiscoveryRequest authorization) = await stream.ReceiveOpeningAsync();
@@ -241,7 +244,7 @@ public sealed class XdsClientTests : IAsyncDisposable
     [Fact]
     public async Task OnDemand_NoAnswer_IsUnknownAndAskedAgainOnTheNextStream()
     {
-        await using FakeIstiod istiod = await new FakeIstiod().StartAsync();
+        await using IstiodServer istiod = await new IstiodServer().StartAsync();
         Start(istiod.Channel, static settings => settings with { OnDemand = true, OnDemandTimeout = TimeSpan.FromMilliseconds(200) });
         XdsPeer first = await OpenAsync(istiod);
         await first.ExchangeAsync(Addresses());
@@ -259,7 +262,7 @@ public sealed class XdsClientTests : IAsyncDisposable
     [Fact]
     public async Task OnDemand_ResourceBehindAnAddressGone_AddressCanBeAskedForAgain()
     {
-        await using FakeIstiod istiod = await new FakeIstiod().StartAsync();
+        await using IstiodServer istiod = await new IstiodServer().StartAsync();
         Start(istiod.Channel, static settings => settings with { OnDemand = true });
         XdsPeer stream = await OpenAsync(istiod);
         Task<OnDemandOutcome> fetch = _client!.FetchAsync("/10.0.0.1", CancellationToken.None).AsTask();
@@ -281,7 +284,7 @@ public sealed class XdsClientTests : IAsyncDisposable
     [Fact]
     public async Task Metrics_CountResponsesAndState()
     {
-        await using FakeIstiod istiod = await new FakeIstiod().StartAsync();
+        await using IstiodServer istiod = await new IstiodServer().StartAsync();
         Start(istiod.Channel);
         _client!.Status.Register(_registry);
         XdsPeer stream = await OpenAsync(istiod);
@@ -302,7 +305,7 @@ public sealed class XdsClientTests : IAsyncDisposable
     [Fact]
     public async Task Dispose_WithAnOpenStream_EndsIt()
     {
-        await using FakeIstiod istiod = await new FakeIstiod().StartAsync();
+        await using IstiodServer istiod = await new IstiodServer().StartAsync();
         Start(istiod.Channel);
         XdsPeer stream = await OpenAsync(istiod);
 
@@ -323,7 +326,7 @@ public sealed class XdsClientTests : IAsyncDisposable
         _client.Start();
     }
 
-    private static async Task<XdsPeer> OpenAsync(FakeIstiod istiod)
+    private static async Task<XdsPeer> OpenAsync(IstiodServer istiod)
     {
         XdsPeer stream = await istiod.AcceptAsync();
         await stream.ReceiveOpeningAsync();

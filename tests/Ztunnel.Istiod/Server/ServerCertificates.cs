@@ -2,10 +2,10 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
-namespace Ztunnel.ControlPlane.Tests.Support;
+namespace Ztunnel.Istiod.Server;
 
 /// <summary>A root and server certificates below it, as a control plane shows them: names are DNS names and addresses.</summary>
-internal sealed class ServerCertificates
+public sealed class ServerCertificates
 {
     private readonly X509Certificate2 _root;
 
