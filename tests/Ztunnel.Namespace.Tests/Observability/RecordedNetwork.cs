@@ -1,0 +1,108 @@
+using Ztunnel.Namespace.Tests.Network;
+using Ztunnel.Testing.Namespaces;
+using Ztunnel.Testing.Processes;
+
+namespace Ztunnel.Namespace.Tests.Observability;
+
+/// <summary>
+/// The network the recording was made in: pods a (client) and b (server), each with a proxy of its own in dedicated mode; c, known to the mesh but without a proxy; x, unknown. Addresses, ports, mesh file and settings are
+/// those of the recording, but for socks5, which this build does not have.
+/// </summary>
+public sealed class RecordedNetwork : IAsyncLifetime
+{
+    private const string Python = "/usr/bin/python3";
+
+    private readonly string _folder = Path.Combine(Path.GetTempPath(), $"zt-recorded-{Environment.ProcessId}");
+    private readonly Dictionary<string, TestNamespace> _pods = [];
+    private readonly List<TestProcess> _servers = [];
+    private readonly Dictionary<string, TestProcess> _proxies = [];
+    private TestNamespace? _bridge;
+
+    public static string Recording(string file) => Path.Combine(AppContext.BaseDirectory, "Observability", "Reference", file);
+
+    private static string Program => Path.Combine(AppContext.BaseDirectory, "Programs", "reference.py");
+
+    internal TestNamespace Pod(string name) => _pods[name];
+
+    internal TestProcess Proxy(string pod) => _proxies[pod];
+
+    public async Task InitializeAsync()
+    {
+        if (NamespaceSupport.MissingReason is not null)
+            return;
+
+        Directory.CreateDirectory(_folder);
+        _bridge = TestNamespace.Create("rbridge");
+        _bridge.Run("ip", "link", "add", "br0", "type", "bridge");
+        _bridge.Run("ip", "link", "set", "br0", "up");
+        foreach ((string name, int number) in (ReadOnlySpan<(string, int)>)[("a", 1), ("b", 2), ("c", 3), ("x", 9)])
+            AddPod(name, number);
+        foreach (string pod in (string[])["a", "b"])
+            TestCommand.Run(TimeSpan.FromSeconds(20), TestNode.Binary, "redirect", "install", "--netns", _pods[pod].Path, "--dns-capture", "false").EnsureSucceeded();
+        _servers.Add(_pods["b"].Start(Python, Program, "serve", "8080", "8081", "8083", "8084", "8085"));
+        _servers.Add(_pods["x"].Start(Python, Program, "serve", "9000"));
+        await Task.WhenAll(_servers.Select(static server => server.WaitForLineAsync(static line => line == "ready")));
+    }
+
+    /// <summary>Starts both proxies anew.</summary>
+    public async Task StartProxiesAsync(bool json)
+    {
+        StopProxies();
+        foreach (string pod in (string[])["a", "b"])
+        {
+            var environment = new Dictionary<string, string>
+            {
+                ["FAKE_CA"] = "true",
+                ["ZTUNNEL_FAKE_CA_ROOT"] = Path.Combine(_folder, "root.pem"),
+                ["XDS_ADDRESS"] = "",
+                ["LOCAL_XDS_PATH"] = Recording("mesh.yaml"),
+                ["PROXY_MODE"] = "dedicated",
+                ["PROXY_WORKLOAD_INFO"] = $"default/{pod}/{pod}",
+                ["PACKET_MARK"] = "1337",
+                ["NODE_NAME"] = $"node-{pod}",
+                ["ISTIO_META_DNS_CAPTURE"] = "false",
+                ["LOG_FORMAT"] = json ? "json" : "plain",
+            };
+            _proxies[pod] = TestProcess.Start("nsenter", environment, $"--net={_pods[pod].Path}", TestNode.Binary, "proxy", "ztunnel");
+            await _proxies[pod].WaitForLineAsync(static line => line.Contains("marking server ready", StringComparison.Ordinal));
+        }
+    }
+
+    /// <summary>What the client prints.</summary>
+    public Task<string[]> RunClientAsync(string pod, string[] command) => Task.Run(() =>
+        TestCommand.Run(TimeSpan.FromSeconds(30), "ip", ["netns", "exec", _pods[pod].Name, Python, Program, "client", .. command]).EnsureSucceeded().Output.TrimEnd('\n').Split('\n'));
+
+    /// <summary>What a port of a pod's proxy answers.</summary>
+    public Task<string> GetAsync(string pod, string url, params string[] headers) => Task.Run(() =>
+        _pods[pod].Run("curl", ["-sS", "--compressed", "--max-time", "8", .. headers.SelectMany(static header => (string[])["-H", header]), url]));
+
+    public Task DisposeAsync()
+    {
+        StopProxies();
+        _servers.ForEach(static server => server.Dispose());
+        foreach (TestNamespace pod in _pods.Values)
+            pod.Dispose();
+        _bridge?.Dispose();
+        if (Directory.Exists(_folder))
+            Directory.Delete(_folder, recursive: true);
+        return Task.CompletedTask;
+    }
+
+    private void StopProxies()
+    {
+        foreach (TestProcess proxy in _proxies.Values)
+            proxy.Dispose();
+        _proxies.Clear();
+    }
+
+    private void AddPod(string name, int number)
+    {
+        TestNamespace added = TestNamespace.Create($"r{name}");
+        added.ConnectTo(_bridge!, "eth0", $"v-{name}", [$"10.88.0.{number}/24", $"fd88::{number}/64"], []);
+        _bridge!.Run("ip", "link", "set", $"v-{name}", "master", "br0");
+        // Addresses of services exist only as redirect targets, but there must be a way out to them.
+        added.Run("ip", "route", "add", "default", "dev", "eth0");
+        added.Run("ip", "-6", "route", "add", "default", "dev", "eth0");
+        _pods[name] = added;
+    }
+}
