@@ -40,6 +40,7 @@ nghttp2-server      nghttpd
 dnsutils            dig
 iperf3              iperf3
 tshark              tshark
+prometheus          promtool
 shellcheck          shellcheck
 PACKAGES
 }

@@ -6,7 +6,8 @@ namespace Ztunnel.Serving;
 /// <summary>Connections and bytes of each pod served here, which the traffic metrics, being about workloads, do not tell apart. A pod that leaves takes its series along.</summary>
 internal static class PodTelemetry
 {
-    private static readonly string[] Labels = ["pod", "namespace", "direction"];
+    // Not pod and namespace: a scrape gives those to whatever comes from the pod that ztunnel itself runs in.
+    private static readonly string[] Labels = ["pod_name", "pod_namespace", "direction"];
 
     public static void AddTo(MetricRegistry metrics, Func<IEnumerable<PodView>> pods)
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 
 namespace Ztunnel.Namespace.Tests.Observability;
@@ -80,6 +81,18 @@ internal static partial class IntendedDifferences
     /// How many tunnels are open at the end is not compared: the recorded program has one for all of a pod's connections, ours has one for each loop that had a connection.
     /// </summary>
     public static bool IsCompared(string sample) => sample.StartsWith("istio_", StringComparison.Ordinal) && !sample.StartsWith("istio_tcp_sockets_open{reporter=\"destination\"}", StringComparison.Ordinal);
+
+    /// <summary>Where the dump has what kind of value. What the resolver library of the recorded program is set to is no setting of ours, and socks5 is off.</summary>
+    public static IEnumerable<string> Structure(JsonDocument dump) => Structure(dump.RootElement, "").Distinct().Order(StringComparer.Ordinal)
+        .Where(static path => !path.StartsWith("/config/dnsResolver", StringComparison.Ordinal) && !path.StartsWith("/config/socks5Addr", StringComparison.Ordinal));
+
+    private static IEnumerable<string> Structure(JsonElement value, string path) => value.ValueKind switch
+    {
+        JsonValueKind.Object => [$"{path} {value.ValueKind}", .. value.EnumerateObject().SelectMany(property => Structure(property.Value, $"{path}/{property.Name}"))],
+        JsonValueKind.Array => [$"{path} {value.ValueKind}", .. value.EnumerateArray().SelectMany(item => Structure(item, path + "[]"))],
+        JsonValueKind.True or JsonValueKind.False => [$"{path} Boolean"],
+        _ => [$"{path} {value.ValueKind}"],
+    };
 
     private static bool HasData(string[] transcript) => Array.Exists(transcript, static line => line.StartsWith("recv b'", StringComparison.Ordinal) && line != "recv b''");
 

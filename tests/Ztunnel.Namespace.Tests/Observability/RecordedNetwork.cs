@@ -20,7 +20,7 @@ public sealed class RecordedNetwork : IAsyncLifetime
 
     public static string Recording(string file) => Path.Combine(AppContext.BaseDirectory, "Observability", "Reference", file);
 
-    private static string Program => Path.Combine(AppContext.BaseDirectory, "Programs", "reference.py");
+    internal static string Program => Path.Combine(AppContext.BaseDirectory, "Programs", "reference.py");
 
     internal TestNamespace Pod(string name) => _pods[name];
 
@@ -105,4 +105,11 @@ public sealed class RecordedNetwork : IAsyncLifetime
         added.Run("ip", "-6", "route", "add", "default", "dev", "eth0");
         _pods[name] = added;
     }
+}
+
+/// <summary>The tests that share the network of the recording; they run one after the other.</summary>
+[CollectionDefinition(Name)]
+public sealed class RecordedCollection : ICollectionFixture<RecordedNetwork>
+{
+    public const string Name = "recorded";
 }

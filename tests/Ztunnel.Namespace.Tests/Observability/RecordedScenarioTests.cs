@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Ztunnel.Testing.Namespaces;
 
 namespace Ztunnel.Namespace.Tests.Observability;
@@ -6,7 +7,8 @@ namespace Ztunnel.Namespace.Tests.Observability;
 /// The connections that were recorded with the existing program, made anew through two native proxies: what the applications saw, both access logs field by field, every traffic series of both scrapes with its value, and
 /// the structure of both dumps. What differs on purpose is in <see cref="IntendedDifferences"/>, with the reason.
 /// </summary>
-public sealed class RecordedScenarioTests(RecordedNetwork network) : IClassFixture<RecordedNetwork>
+[Collection(RecordedCollection.Name)]
+public sealed class RecordedScenarioTests(RecordedNetwork network)
 {
     [NamespaceTheory]
     [InlineData("scenarios.plain.txt", false)]
@@ -38,6 +40,13 @@ public sealed class RecordedScenarioTests(RecordedNetwork network) : IClassFixtu
             string scrape = await network.GetAsync(proxy, "http://127.0.0.1:15020/stats/prometheus");
             IEnumerable<string> actual = IntendedDifferences.SeriesHere(scrape.Split('\n').Where(IntendedDifferences.IsCompared));
             Compare(wrong, $"series of {proxy}", string.Join('\n', expected.Order(StringComparer.Ordinal)), string.Join('\n', actual.Order(StringComparer.Ordinal)));
+        }
+
+        foreach (string proxy in (string[])["a", "b"])
+        {
+            using var recorded = JsonDocument.Parse(await File.ReadAllTextAsync(RecordedNetwork.Recording($"config_dump-{proxy}.json")));
+            using var actual = JsonDocument.Parse(await network.GetAsync(proxy, "http://127.0.0.1:15000/config_dump"));
+            Compare(wrong, $"structure of the dump of {proxy}", string.Join('\n', IntendedDifferences.Structure(recorded)), string.Join('\n', IntendedDifferences.Structure(actual)));
         }
 
         Assert.True(wrong.Count == 0, string.Join("\n\n", wrong));

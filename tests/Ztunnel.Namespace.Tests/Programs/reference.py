@@ -1,4 +1,5 @@
 """The applications of the recorded scenarios. `reference.py serve PORT...` prints "ready" and serves until it is ended; `reference.py client HOST PORT TEXT [noearly|silent]` prints what it saw, as the recording has it.
+`reference.py load HOST PORT...` makes one connection after the other, to each port in turn, until it is ended.
 
 client: connects, sends TEXT, reads once, ends its sending side, reads to the end; with noearly it sends nothing, with silent it ends as soon as it is connected.
 8080, 8081, 9000 send back what comes; 8083 speaks first; 8084 resets after the first bytes; 8085 says bye, ends its sending side and goes on reading.
@@ -76,8 +77,24 @@ def client(host, port, text, manner=""):
         print("then:", type(problem).__name__)
 
 
+def load(host, ports):
+    print("ready", flush=True)
+    while True:
+        for port in ports:
+            try:
+                with socket.create_connection((host, port), timeout=20) as connection:
+                    connection.sendall(b"hello")
+                    connection.shutdown(socket.SHUT_WR)
+                    while connection.recv(65536):
+                        pass
+            except OSError:
+                pass
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
         asyncio.run(serve([int(port) for port in sys.argv[2:]]))
+    elif sys.argv[1] == "load":
+        load(sys.argv[2], [int(port) for port in sys.argv[3:]])
     else:
         client(sys.argv[2], int(sys.argv[3]), *sys.argv[4:])
