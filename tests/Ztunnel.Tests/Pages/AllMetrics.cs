@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using Ztunnel.Control;
 using Ztunnel.ControlPlane.Xds;
 using Ztunnel.Lifetime;
 using Ztunnel.Linux.Loop;
@@ -8,7 +9,9 @@ using Ztunnel.Proxy.Telemetry;
 using Ztunnel.Serving;
 using Ztunnel.Telemetry.Logging;
 using Ztunnel.Telemetry.Metrics;
+using Ztunnel.Tests.Settings;
 using Ztunnel.Tls.Certificates;
+using Ztunnel.Tls.Handshake;
 
 namespace Ztunnel.Tests.Pages;
 
@@ -32,6 +35,7 @@ internal static class AllMetrics
         _ = new XdsMetrics(metrics);
         new XdsStatus(time).Register(metrics);
         _ = new CertificateTelemetry(metrics, NullLoggerFactory.Instance);
+        Authority.Open(TestSource.Read(), TlsSettings.Default, metrics, time, NullLoggerFactory.Instance).Dispose();
         await using var certificates = new CertificateStore(new NoAuthority(), new CertificateStoreSettings(), time);
         CertificateTelemetry.AddState(metrics, certificates, time);
         PodTelemetry.AddTo(metrics, static () => []);
