@@ -256,6 +256,8 @@ public sealed class CertificateStore : IAsyncDisposable
         lock (_lock)
         {
             End(entry);
+            // Forgotten by the store, but tunnels still hold it: they see that its time is over when they are next asked for a stream.
+            entry.Certificate?.Supersede();
             entry.Certificate = issued;
             entry.Error = null;
             entry.Failures = 0;

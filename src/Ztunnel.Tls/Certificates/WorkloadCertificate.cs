@@ -21,6 +21,8 @@ public sealed class WorkloadCertificate : IDisposable
     private readonly Lock _making = new();
     private TlsContext? _context;
     private bool _disposed;
+    // Written by the store, read by every loop.
+    private volatile bool _superseded;
 
     private WorkloadCertificate(
         SpiffeId identity,
@@ -63,6 +65,12 @@ public sealed class WorkloadCertificate : IDisposable
     /// <summary>Decimal and unsigned, as dumps print it.</summary>
     public string SerialNumber { get; }
 
+    /// <summary>
+    /// Whether a newer certificate of the same identity, with the roots that came with it, has taken the place of this one. New handshakes use that one; a tunnel that was opened with
+    /// this one takes no further streams and closes behind those it has, so that no tunnel outlives its proof of identity for long. It never becomes false again.
+    /// </summary>
+    public bool IsSuperseded => _superseded;
+
     internal TlsSettings Settings => _settings;
 
     /// <summary>The context of both roles, made when it is first asked for.</summary>
@@ -104,6 +112,8 @@ public sealed class WorkloadCertificate : IDisposable
             _context?.Dispose();
         }
     }
+
+    internal void Supersede() => _superseded = true;
 
     /// <summary>The first SPIFFE identity among the URI names of a certificate.</summary>
     internal static SpiffeId? ReadIdentity(X509Certificate2 certificate)

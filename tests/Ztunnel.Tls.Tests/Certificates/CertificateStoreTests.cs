@@ -104,6 +104,23 @@ public sealed class CertificateStoreTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Renewal_ThatSucceeds_SupersedesTheOldOneForItsTunnels()
+    {
+        WorkloadCertificate old = await IssueAsync(TestMesh.Alice, TimeSpan.FromHours(24));
+        WorkloadCertificate other = await IssueAsync(TestMesh.Bob, TimeSpan.FromDays(100));
+        _time.Advance(TimeSpan.FromHours(12));
+        (await _authority.NextAsync()).Fail("authority down");
+        await _events.NextAsync();
+        Assert.False(old.IsSuperseded);
+
+        _time.Advance(TimeSpan.FromSeconds(1));
+        WorkloadCertificate renewed = (await _authority.NextAsync()).Succeed();
+        await _events.NextAsync();
+
+        Assert.Equal((true, false, false), (old.IsSuperseded, renewed.IsSuperseded, other.IsSuperseded));
+    }
+
+    [Fact]
     public async Task Renewal_ThatKeepsFailing_TheOldOneServesUntilItExpires()
     {
         WorkloadCertificate old = await IssueAsync(TestMesh.Alice, TimeSpan.FromMinutes(2));
