@@ -27,7 +27,9 @@ internal sealed class TestNode(TestNamespace network, string name, string folder
         File.Move(PodList + ".new", PodList, overwrite: true);
     }
 
-    public async Task StartAsync(string meshFile)
+    /// <param name="meshFile">The node's mesh.</param>
+    /// <param name="more">Variables beside the usual ones.</param>
+    public async Task StartAsync(string meshFile, params (string Name, string Value)[] more)
     {
         var environment = new Dictionary<string, string>
         {
@@ -40,6 +42,8 @@ internal sealed class TestNode(TestNamespace network, string name, string folder
             ["ISTIO_META_DNS_CAPTURE"] = "false",
             ["RUST_LOG"] = "info",
         };
+        foreach ((string variable, string value) in more)
+            environment[variable] = value;
         _ztunnel = TestProcess.Start("nsenter", environment, $"--net={Namespace.Path}", Binary, "proxy", "ztunnel");
         await _ztunnel.WaitForLineAsync(static line => line.Contains("marking server ready", StringComparison.Ordinal));
     }

@@ -1,7 +1,10 @@
 """A foreign HBONE server that misbehaves: TLS of Python's ssl, HTTP/2 frames by hand. usage: peer.py RIGHT WRONG ROOTS ADDRESS=VERB...
-RIGHT and WRONG are files with key and chain. One listener on port 15008 of each address; VERB says what becomes of its connections. Prints "ready".
+RIGHT and WRONG are files with key and chain. One listener on port 15008 of each address; VERB says what becomes of its connections.
+Prints "ready", then a line for each CONNECT: "request ADDRESS name=value|name=value...".
 
 serves               answers 200 and echoes what comes, at its end of data
+waypoint             the same behind the word "waypoint", and names itself in the baggage of the answer
+gateway:HOST:PORT    answers 200 and carries the bytes of the stream to and from there
 rst_in_handshake     resets the connection instead of a ServerHello
 handshake_stalls     takes the ClientHello and says nothing
 wrong_san            shows a certificate of somebody else
@@ -19,6 +22,8 @@ import ssl
 import struct
 import sys
 import threading
+
+import hpack
 
 LIMIT = 60
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
@@ -47,16 +52,21 @@ def reset(sock):
 
 
 class Connection:
-    def __init__(self, tls, verb, number):
-        self.tls, self.verb, self.number, self.received = tls, verb, number, {}
+    def __init__(self, tls, address, verb, number):
+        self.tls, self.address, self.verb, self.number, self.received, self.onward = tls, address, verb, number, {}, {}
+        self.decoder, self.lock = hpack.Decoder(), threading.Lock()
         self.says_goaway = verb == "goaway" or (verb == "goaway_once" and number == 1)
 
     def send(self, kind, flags, stream, payload=b""):
-        self.tls.sendall(struct.pack("!I", len(payload))[1:] + struct.pack("!BBI", kind, flags, stream) + payload)
+        with self.lock:
+            self.tls.sendall(struct.pack("!I", len(payload))[1:] + struct.pack("!BBI", kind, flags, stream) + payload)
 
-    def status(self, stream, code, flags=END_HEADERS):
-        # :status as a literal with the name of entry 8 of the static table.
-        self.send(HEADERS, flags, stream, b"\x08\x03" + str(code).encode())
+    def status(self, stream, code, flags=END_HEADERS, baggage=b""):
+        # :status as a literal with the name of entry 8 of the static table; baggage with a name of its own.
+        fields = b"\x08\x03" + str(code).encode()
+        if baggage:
+            fields += b"\x00\x07baggage" + bytes([len(baggage)]) + baggage
+        self.send(HEADERS, flags, stream, fields)
 
     def read(self, count):
         parts = b""
@@ -78,6 +88,7 @@ class Connection:
             if kind in (SETTINGS, PING) and not flags & ACK:
                 self.send(kind, ACK, 0, payload if kind == PING else b"")
             elif kind == HEADERS:
+                print("request", self.address, "|".join("%s=%s" % field for field in self.decoder.decode(payload)), flush=True)
                 self.on_connect(stream)
             elif kind == DATA:
                 self.on_data(stream, payload, flags & END_STREAM)
@@ -92,12 +103,33 @@ class Connection:
             self.send(RST_STREAM, 0, stream, struct.pack("!I", REFUSED_STREAM))
         elif self.says_goaway:
             self.send(GOAWAY, 0, 0, struct.pack("!II", 0, 0))
+        elif self.verb == "waypoint":
+            self.status(stream, 200, baggage=b"k8s.namespace.name=default,k8s.deployment.name=waypoint")
+            self.send(DATA, 0, stream, b"waypoint ")
+        elif self.verb.startswith("gateway:"):
+            host, port = self.verb.split(":")[1:]
+            self.onward[stream] = socket.create_connection((host, int(port)), timeout=LIMIT)
+            threading.Thread(target=self.carry_back, args=(stream, self.onward[stream]), daemon=True).start()
+            self.status(stream, 200)
         else:
             self.status(stream, 200)
             if self.verb == "goaway_later":
                 self.send(GOAWAY, 0, 0, struct.pack("!II", stream, 0))
 
+    def carry_back(self, stream, onward):
+        try:
+            while data := onward.recv(16000):
+                self.send(DATA, 0, stream, data)
+            self.send(DATA, END_STREAM, stream)
+        except OSError:
+            pass    # the stream's other end has gone
+
     def on_data(self, stream, payload, ended):
+        if stream in self.onward:
+            self.onward[stream].sendall(payload)
+            if ended:
+                self.onward[stream].shutdown(socket.SHUT_WR)
+            return
         if self.verb == "resets_stream":
             self.send(RST_STREAM, 0, stream, struct.pack("!I", INTERNAL_ERROR))
             return
@@ -109,7 +141,7 @@ class Connection:
             self.send(DATA, END_STREAM, stream, self.received[stream])
 
 
-def serve(sock, verb, number):
+def serve(sock, address, verb, number):
     sock.settimeout(LIMIT)
     if verb == "rst_in_handshake":
         sock.recv(1)
@@ -121,29 +153,29 @@ def serve(sock, verb, number):
         return
     tls = CONTEXTS[verb == "wrong_san"].wrap_socket(sock, server_side=True)
     try:
-        Connection(tls, verb, number).serve()
+        Connection(tls, address, verb, number).serve()
     except ConnectionAbortedError:
         reset(tls)
 
 
-def guarded(sock, verb, number):
+def guarded(sock, address, verb, number):
     try:
-        serve(sock, verb, number)
+        serve(sock, address, verb, number)
     except (OSError, EOFError):
         pass    # the other side has had enough; ssl's errors are OSErrors, too
 
 
-def accept(listener, verb):
+def accept(listener, address, verb):
     number = 0
     while True:
         sock, _ = listener.accept()
         number += 1
-        threading.Thread(target=guarded, args=(sock, verb, number), daemon=True).start()
+        threading.Thread(target=guarded, args=(sock, address, verb, number), daemon=True).start()
 
 
 for entry in sys.argv[4:]:
     address, verb = entry.split("=")
     listening = socket.create_server((address, 15008), backlog=64)
-    threading.Thread(target=accept, args=(listening, verb), daemon=True).start()
+    threading.Thread(target=accept, args=(listening, address, verb), daemon=True).start()
 print("ready", flush=True)
 threading.Event().wait()

@@ -7,6 +7,7 @@
 8084 whoami    answers with the address and the port the connection comes from
 8085 slow      reads a little at a time, never faster than 4 MiB a second, then answers with the digest of all
 8086 silent    reads for ever, says nothing; prints "received N bytes then eof|reset"
+15088 proxied  expects a PROXY v2 header; answers with what it says: "SOURCE:PORT DESTINATION:PORT D0=IDENTITY D1=HOSTNAME", then the bytes behind it
 """
 import asyncio
 import hashlib
@@ -103,7 +104,26 @@ async def slow(reader, writer):
     await writer.drain()
 
 
-BEHAVIOURS = {8080: twice, 8081: transfer, 8082: banner, 8083: resets, 8084: whoami, 8085: slow, 8086: silent}
+async def proxied(reader, writer):
+    head = await reader.readexactly(16)
+    if head[:13] != b"\r\n\r\n\0\r\nQUIT\n\x21":
+        writer.write(b"no PROXY v2 header: " + head)
+        return
+    family, length = head[13], int.from_bytes(head[14:])
+    rest = await reader.readexactly(length)
+    size = {0x11: 4, 0x21: 16}[family]
+    kind = socket.AF_INET if size == 4 else socket.AF_INET6
+    source, destination = socket.inet_ntop(kind, rest[:size]), socket.inet_ntop(kind, rest[size : 2 * size])
+    ports = struct.unpack("!HH", rest[2 * size : 2 * size + 4])
+    rest, fields = rest[2 * size + 4 :], ""
+    while rest:
+        end = 3 + int.from_bytes(rest[1:3])
+        fields += f" {rest[0]:02X}={rest[3:end].decode()}"
+        rest = rest[end:]
+    writer.write(f"{source}:{ports[0]} {destination}:{ports[1]}{fields} ".encode() + await reader.read(-1))
+
+
+BEHAVIOURS = {15088: proxied, 8080: twice, 8081: transfer, 8082: banner, 8083: resets, 8084: whoami, 8085: slow, 8086: silent}
 
 
 async def listen(port, behaviour):
