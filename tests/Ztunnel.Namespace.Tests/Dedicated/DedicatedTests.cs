@@ -1,0 +1,138 @@
+using Ztunnel.Testing.Namespaces;
+using Ztunnel.Testing.Processes;
+
+namespace Ztunnel.Namespace.Tests.Dedicated;
+
+/// <summary>Dedicated mode: who reaches whom, what a start needs, and how it ends (data-path 6.5, 10.1, 10.2).</summary>
+public sealed class DedicatedTests(DedicatedMesh mesh) : IClassFixture<DedicatedMesh>
+{
+    [NamespaceFact]
+    public async Task BothCaptured_IsHbone()
+    {
+        using TestProcess server = await mesh.StartReadyAsync(mesh.Server);
+
+        Assert.Equal("answer hellohello", await mesh.Client.RunAsync("ask", mesh.Server.Address, 8080, "hello"));
+
+        string mark = $"dst.hbone_addr={mesh.Server.Address}:8080 ";
+        string outbound = await WaitForLogAsync(mesh.ClientZtunnel, "direction=\"outbound\"", mark);
+        string inbound = await WaitForLogAsync(server, "direction=\"inbound\"", mark);
+        foreach (string line in (string[])[outbound, inbound])
+        {
+            Assert.Contains($"src.identity=\"{mesh.Client.Identity}\"", line, StringComparison.Ordinal);
+            Assert.Contains($"dst.identity=\"{mesh.Server.Identity}\"", line, StringComparison.Ordinal);
+        }
+    }
+
+    [NamespaceFact]
+    public async Task ServerUncaptured_IsPlain()
+    {
+        Assert.Equal("answer hellohello", await mesh.Client.RunAsync("ask", mesh.Outsider.Address, 8080, "hello"));
+
+        Assert.DoesNotContain("identity", await WaitForLogAsync(mesh.ClientZtunnel, $"dst.addr={mesh.Outsider.Address}:8080"), StringComparison.Ordinal);
+    }
+
+    [NamespaceFact]
+    public async Task ClientUncaptured_IsPlain()
+    {
+        using TestProcess server = await mesh.StartReadyAsync(mesh.Server);
+
+        Assert.Equal("answer hellohello", await mesh.Outsider.RunAsync("ask", mesh.Server.Address, 8080, "hello"));
+
+        Assert.DoesNotContain("identity", await WaitForLogAsync(server, $"dst.addr={mesh.Server.Address}:8080"), StringComparison.Ordinal);
+    }
+
+    /// <summary>A port that is taken ends the start, whole, with the port's name; nothing serves in part.</summary>
+    [NamespaceTheory]
+    [InlineData(15008)]
+    [InlineData(15006)]
+    [InlineData(15001)]
+    [InlineData(15000)]
+    public async Task Start_PortTaken_FailsAndNamesIt(int port)
+    {
+        using TestProcess holder = mesh.Server.Namespace.Start(
+            "/usr/bin/python3", "-c", $"import socket, time; held = socket.create_server(('', {port}), family=socket.AF_INET6, dualstack_ipv6=True); print('held', flush=True); time.sleep(600)");
+        await holder.WaitForLineAsync(static line => line == "held");
+        using TestProcess ztunnel = mesh.Start(mesh.Server);
+
+        CommandResult end = await Task.Run(() => ztunnel.WaitForEnd(TestCommand.Limit));
+
+        Assert.NotEqual(0, end.ExitCode);
+        Assert.Contains($":{port}", end.Error + end.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("marking server ready", end.Output, StringComparison.Ordinal);
+    }
+
+    [NamespaceFact]
+    public async Task Signal_WithoutConnections_EndsAtOnceWithSuccess()
+    {
+        using TestProcess server = await mesh.StartReadyAsync(mesh.Server);
+
+        server.Signal("TERM");
+
+        Assert.Equal(0, (await Task.Run(() => server.WaitForEnd(TimeSpan.FromSeconds(4)))).ExitCode);
+    }
+
+    [NamespaceFact]
+    public async Task QuitQuitQuit_AnswersAndEnds()
+    {
+        using TestProcess server = await mesh.StartReadyAsync(mesh.Server);
+
+        Assert.Equal("200", mesh.Server.Namespace.Run("curl", "-sS", "--max-time", "5", "-o", "/dev/null", "-w", "%{http_code}", "-X", "POST", "http://127.0.0.1:15000/quitquitquit").Trim());
+
+        Assert.Equal(0, (await Task.Run(() => server.WaitForEnd(TimeSpan.FromSeconds(4)))).ExitCode);
+    }
+
+    /// <summary>A drain takes no new connection and waits for the open one, which works until its end.</summary>
+    [NamespaceFact]
+    public async Task Signal_OpenConnection_FinishesWhileNewOnesAreRefused()
+    {
+        using TestProcess server = await mesh.StartReadyAsync(mesh.Server, ("CONNECTION_TERMINATION_DEADLINE", "30s"));
+        using TestProcess live = await HoldAsync();
+
+        server.Signal("TERM");
+        await server.WaitForLineAsync(static line => line.Contains("starting shutdown", StringComparison.Ordinal));
+
+        // Until its listeners are gone a new connection may still be served.
+        string outcome;
+        do
+            outcome = await mesh.Outsider.RunAsync("ask", mesh.Server.Address, 8080, "x");
+        while (outcome == "answer xx");
+        Assert.Contains("ConnectionRefusedError", outcome, StringComparison.Ordinal);
+        Assert.Equal("reset", await mesh.Client.RunAsync("ask", mesh.Server.Address, 8081, "x"));
+        live.SendLine("still");
+        await live.WaitForLineAsync(static line => line == "answer stillstill");
+        Assert.False(server.HasExited);
+
+        live.Dispose();
+        Assert.Equal(0, (await Task.Run(() => server.WaitForEnd(TestCommand.Limit))).ExitCode);
+        Assert.DoesNotContain("error=", await WaitForLogAsync(mesh.ClientZtunnel, "bytes_sent=8 bytes_recv=16"), StringComparison.Ordinal);
+    }
+
+    /// <summary>What is still open at the deadline is reset: the application learns of it, both logs name the shutdown or its effect.</summary>
+    [NamespaceFact]
+    public async Task Signal_ConnectionOutlastsTheDeadline_IsResetAndTheProcessEnds()
+    {
+        using TestProcess server = await mesh.StartReadyAsync(mesh.Server, ("CONNECTION_TERMINATION_DEADLINE", "1s"));
+        using TestProcess live = await HoldAsync();
+
+        server.Signal("TERM");
+        CommandResult end = await Task.Run(() => server.WaitForEnd(TestCommand.Limit));
+
+        Assert.Equal(0, end.ExitCode);
+        Assert.Contains("drain duration expired with pending connections, forcefully shutting down", end.Output, StringComparison.Ordinal);
+        Assert.Contains("reason=\"drained\"", end.Output, StringComparison.Ordinal);
+        live.SendLine("more");
+        await live.WaitForLineAsync(static line => line is "ConnectionResetError" or "BrokenPipeError");
+        await WaitForLogAsync(mesh.ClientZtunnel, $"dst.addr={mesh.Server.Address}:15008", "reason=\"stream_reset\"");
+    }
+
+    private async Task<TestProcess> HoldAsync()
+    {
+        TestProcess live = mesh.Client.Start("hold", mesh.Server.Address, 8080);
+        live.SendLine("one");
+        await live.WaitForLineAsync(static line => line == "answer oneone");
+        return live;
+    }
+
+    private static Task<string> WaitForLogAsync(TestProcess ztunnel, params string[] parts) =>
+        ztunnel.WaitForLineAsync(line => line.Contains("connection complete", StringComparison.Ordinal) && parts.All(part => line.Contains(part, StringComparison.Ordinal)));
+}
