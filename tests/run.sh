@@ -132,18 +132,20 @@ run_everything() {
   for project in tests/*.Tests/; do
     run_project "$(basename "$project")"
   done
-  run_demo
+  run_demo "demo"
+  run_demo "demo with a control plane" --xds
 }
 
 # The demo measures and fails by itself; it counts as one test.
 run_demo() {
-  local started=$SECONDS
+  local name=$1 started=$SECONDS
+  shift
   if [ "$(id -u)" -ne 0 ] && ! sudo -n true 2>/dev/null; then
     skipped=$((skipped + 1))
-    say "demo: skipped, needs root"
-  elif step "demo" deploy/local/demo.sh; then
+    say "$name: skipped, needs root"
+  elif step "$name" deploy/local/demo.sh "$@"; then
     passed=$((passed + 1))
-    say "demo: passed, $((SECONDS - started)) s"
+    say "$name: passed, $((SECONDS - started)) s"
   fi
 }
 

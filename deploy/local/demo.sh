@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Two nodes on one machine: unmodified programs in four pods talk through two native ztunnels, and this script shows what really crosses the wire.
 #   deploy/local/demo.sh           set up, measure, remove everything
-#   deploy/local/demo.sh --keep    the same, but leave it running
+#   deploy/local/demo.sh --xds     mesh and certificates from a control plane (a stand-in for istiod) instead of files
+#   deploy/local/demo.sh --keep    leave it running
 #   deploy/local/demo.sh down      remove what --keep left
 # Needs a Debian or Ubuntu machine with the .NET SDK, and root (asks sudo for it). Installs the packages it needs.
 set -Eeuo pipefail
@@ -17,6 +18,8 @@ readonly here root
 . "$here/measure.sh"
 # shellcheck source=mesh.sh
 . "$here/mesh.sh"
+# shellcheck source=control.sh
+. "$here/control.sh"
 
 readonly STATE=/run/zt-demo
 readonly ZTUNNEL=$root/artifacts/native/ztunnel
@@ -25,6 +28,7 @@ readonly IPERF_SECONDS=3
 marker="plaintext-marker-$$-$RANDOM"
 readonly marker
 keep=no
+control='file'
 steps=0
 
 step() {
@@ -130,15 +134,16 @@ start_mesh() {
   write_mesh front
   write_pod_list node-1 front-0 guest-0
   write_pod_list node-2 cart-0 cart-1
-  local pod node
+  local pod node environment
   for pod in $PODS; do
     "$ZTUNNEL" redirect install --dns-capture false --netns "$(netns_of "$pod")" || fail "redirect install in $pod"
   done
   fact "redirection installed: $(inside front-0 iptables-save -t nat | grep -c -- '-j REDIRECT') REDIRECT rules for IPv4 in each pod's namespace"
+  [ "$control" = file ] || start_istiod
   for node in node-1 node-2; do
-    start_inside "$node" "$STATE/$node.log" env \
-      PROXY_MODE=shared "NODE_NAME=$node" XDS_ADDRESS= "LOCAL_XDS_PATH=$STATE/mesh.yaml" "ZTUNNEL_LOCAL_PODS_PATH=$STATE/$node.pods.json" \
-      ISTIO_META_DNS_CAPTURE=false FAKE_CA=true "ZTUNNEL_FAKE_CA_ROOT=$STATE/root.pem" RUST_LOG=info "$ZTUNNEL" proxy
+    mapfile -t environment < <(control_environment "$node")
+    start_inside "$node" "$STATE/$node.log" env PROXY_MODE=shared "NODE_NAME=$node" "ZTUNNEL_LOCAL_PODS_PATH=$STATE/$node.pods.json" \
+      ISTIO_META_DNS_CAPTURE=false "${environment[@]}" "$ZTUNNEL" proxy
     wait_for 15 "ztunnel of $node to be ready" inside "$node" curl -sf http://127.0.0.1:15021/healthz/ready
     fact "$node: ready, process $started, $(awk '/VmRSS/ { printf "%.1f MiB resident", $2 / 1024 }' "/proc/$started/status")"
   done
@@ -183,7 +188,7 @@ show_wire() {
   [ -n "$versions" ] || fail "no TLS handshake on port 15008 in the capture"
   grep -qv 'TLS 1.3' <<<"$versions" && fail "a handshake that is not TLS 1.3: $versions"
   fact "handshakes: $versions"
-  strays=$(packets "$capture" 'tcp && !(tcp.port == 15008)')
+  strays=$(packets "$capture" "tcp && !(tcp.port == 15008) && !(tcp.port == $CONTROL_PORT)")
   fact "$strays TCP packets of any other port"
   [ "$strays" -eq 0 ] || fail "application traffic crossed the bridge outside the tunnels"
   readable=$(occurrences "$marker" "$capture")
@@ -250,25 +255,29 @@ show_throughput() {
 }
 
 main() {
-  case "${1:-}" in
-    "") ;;
-    --keep) keep=yes ;;
-    down) ;;
-    *)
-      echo "usage: demo.sh [--keep | down]" >&2
-      exit 2
-      ;;
-  esac
-  if [ "${1:-}" != down ]; then
+  local argument down=no
+  for argument in "$@"; do
+    case "$argument" in
+      --keep) keep=yes ;;
+      --xds) control='xds' ;;
+      down) down=yes ;;
+      *)
+        echo "usage: demo.sh [--xds] [--keep] | down" >&2
+        exit 2
+        ;;
+    esac
+  done
+  if [ "$down" = no ]; then
     install_packages || fail "packages are missing"
     publish_binary
+    [ "$control" = file ] || build_istiod
   fi
   # Building needs no privilege, namespaces do.
   [ "$(id -u)" -eq 0 ] || exec sudo -E env "PATH=$PATH" "${BASH_SOURCE[0]}" "$@"
   # Held by this script alone: what --keep leaves running does not inherit it.
   exec 9>/run/zt-demo.lock
   flock -n 9 || fail "another demo is running on this machine"
-  if [ "${1:-}" = down ]; then
+  if [ "$down" = yes ]; then
     tear_down
     echo "removed"
     return
@@ -289,6 +298,7 @@ main() {
   show_logs
   show_metrics
   show_policy
+  [ "$control" = file ] || show_rotation
   show_throughput
   printf '\nAll %d steps measured what they should.\n' "$steps"
 }
