@@ -1,6 +1,7 @@
 using Ztunnel.Linux;
 using Ztunnel.Linux.Sockets;
 using Ztunnel.Mesh.State;
+using Ztunnel.Proxy.Accepting;
 
 namespace Ztunnel.Proxy;
 
@@ -9,11 +10,13 @@ public sealed class ProxyFactory
 {
     private readonly ProxyContext _context;
     private readonly ProxyLoop[] _loops;
+    private readonly LoopBalance _balance;
 
     public ProxyFactory(ProxyContext context)
     {
         _context = context;
         _loops = [.. context.Loops.Loops.Select(loop => new ProxyLoop(loop, context))];
+        _balance = new LoopBalance([.. context.Loops.Loops], [.. _loops.Select(static loop => loop.Load)]);
     }
 
     /// <summary>Binds and serves the listeners of one pod.</summary>
@@ -26,7 +29,7 @@ public sealed class ProxyFactory
     {
         var identity = new WorkloadContext(_context, workload, sockets);
         WorkloadLoop[] homes = [.. _loops.Select(loop => new WorkloadLoop(loop, identity))];
-        var proxy = new WorkloadProxy(_context, homes, identity, preservesSource);
+        var proxy = new WorkloadProxy(_context, homes, identity, _balance, preservesSource);
         proxy.Start(selection);
         return proxy;
     }

@@ -1,5 +1,6 @@
 using Ztunnel.Http2;
 using Ztunnel.Linux.Loop;
+using Ztunnel.Proxy.Accepting;
 using Ztunnel.Proxy.Hbone;
 using Ztunnel.Proxy.Outbound;
 using Ztunnel.Proxy.Telemetry;
@@ -12,6 +13,9 @@ internal sealed class ProxyLoop(EventLoop loop, ProxyContext context)
     public EventLoop Loop { get; } = loop;
 
     public ProxyContext Context { get; } = context;
+
+    /// <summary>What the loop has to do, for the choice of a loop.</summary>
+    public LoopLoad Load { get; } = new();
 
     public DeliveryBatch Deliveries { get; } = new();
 

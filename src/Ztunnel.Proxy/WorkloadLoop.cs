@@ -23,6 +23,7 @@ internal sealed class WorkloadLoop
         Proxy = proxy;
         Workload = workload;
         Pool = new HbonePool(this);
+        Connections = new ConnectionTable(proxy.Load);
         _policyArrival = new LoopTimer(proxy.Loop, static state => ((WorkloadLoop)state!).ReauthorizeAfterGrace(), this);
     }
 
@@ -36,7 +37,7 @@ internal sealed class WorkloadLoop
 
     public HbonePool Pool { get; }
 
-    public ConnectionTable Connections { get; } = new();
+    public ConnectionTable Connections { get; }
 
     /// <summary>Tunnels that peers opened to us.</summary>
     public HashSet<InboundTunnel> InboundTunnels { get; } = [];

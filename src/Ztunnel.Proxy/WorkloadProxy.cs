@@ -1,13 +1,12 @@
-using System.Net;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Linux;
 using Ztunnel.Linux.Loop;
 using Ztunnel.Linux.Sockets;
+using Ztunnel.Mesh.Routing;
 using Ztunnel.Mesh.State;
+using Ztunnel.Proxy.Accepting;
 using Ztunnel.Proxy.Connections;
 using Ztunnel.Proxy.Inbound;
-using Ztunnel.Proxy.Outbound;
-using Ztunnel.Proxy.Passthrough;
 using Ztunnel.Proxy.Telemetry;
 using Ztunnel.Telemetry.Metrics;
 
@@ -23,11 +22,12 @@ public sealed class WorkloadProxy
     private readonly List<ListenerSocket> _listeners = [];
     private int _stopping;
 
-    internal WorkloadProxy(ProxyContext context, WorkloadLoop[] homes, WorkloadContext workload, bool preservesSource)
+    internal WorkloadProxy(ProxyContext context, WorkloadLoop[] homes, WorkloadContext workload, LoopBalance balance, bool preservesSource)
     {
         Context = context;
         _homes = homes;
         _workload = workload;
+        Balance = balance;
         PreservesSource = preservesSource;
     }
 
@@ -40,6 +40,8 @@ public sealed class WorkloadProxy
     public PodTrafficTotals InboundTraffic => Total(Reporter.Destination);
 
     internal ProxyContext Context { get; }
+
+    internal LoopBalance Balance { get; }
 
     /// <summary>Whether the listeners have IP_TRANSPARENT: TPROXY works, and applications can be shown the client's address.</summary>
     internal bool IsTransparent { get; private set; }
@@ -58,11 +60,11 @@ public sealed class WorkloadProxy
         try
         {
             if (selection.HasFlag(ListenerSelection.InboundHbone))
-                bound.Add((Bind(Ports.InboundHbone), new InboundListener(this), "inbound"));
+                bound.Add((Bind(Ports.InboundHbone), new ProxyListener(this, ListenerRole.InboundHbone), "inbound"));
             if (selection.HasFlag(ListenerSelection.InboundPassthrough))
-                bound.Add((Bind(Ports.InboundPassthrough), new PassthroughListener(this), "inbound passthrough"));
+                bound.Add((Bind(Ports.InboundPassthrough), new ProxyListener(this, ListenerRole.InboundPassthrough), "inbound passthrough"));
             if (selection.HasFlag(ListenerSelection.Outbound))
-                bound.Add((Bind(Ports.Outbound), new OutboundListener(this), "outbound"));
+                bound.Add((Bind(Ports.Outbound), new ProxyListener(this, ListenerRole.Outbound), "outbound"));
         }
         catch
         {
@@ -117,15 +119,15 @@ public sealed class WorkloadProxy
     private PodTrafficTotals Total(Reporter reporter) => _homes.Aggregate(default(PodTrafficTotals), (total, home) => total + home.TrafficOf(reporter).Totals);
 
     /// <summary>Where a captured connection was going. Without redirection (TPROXY, or a direct call) that is the local address.</summary>
-    internal IPEndPoint ReadOriginalDestination(LoopSocket socket, ILogger log)
+    internal OriginalDestination ReadOriginalDestination(LoopSocket socket, ILogger log)
     {
         OriginalDestinationResult original = socket.ReadOriginalDestination();
         if (original.EndPoint is { } endPoint)
-            return endPoint;
+            return new OriginalDestination(endPoint);
 
         if (!IsTransparent)
             ProxyLog.OriginalDestinationUnreadable(log, ErrnoText.Describe(original.Error));
-        return socket.LocalEndPoint;
+        return new OriginalDestination(socket.LocalEndPoint);
     }
 
     private SocketHandle Bind(int port) => _workload.Sockets.OpenWildcardListener(port, ListenerKind.Workload);

@@ -147,7 +147,14 @@ internal sealed class AcceptWatch : LoopWatch, ILoopItem
 
         if (!result.Failed)
         {
-            var socket = new LoopSocket(Loop, (int)result.Value, remote.ToEndPoint());
+            EventLoop loop = _handler.ChooseLoop(Loop);
+            var socket = new LoopSocket(loop, (int)result.Value, remote.ToEndPoint());
+            if (loop != Loop)
+            {
+                Move(socket);
+                return AcceptOutcome.Accepted;
+            }
+
             Errno error = socket.StartConnected();
             if (error != Errno.None)
             {
@@ -177,12 +184,29 @@ internal sealed class AcceptWatch : LoopWatch, ILoopItem
     {
         try
         {
-            _handler.OnAccepted(Loop, socket);
+            _handler.OnAccepted(socket.Loop, socket);
         }
         catch (Exception exception) // one connection's failure must not keep the others in the queue: no edge would announce them again
         {
             socket.Dispose();
-            Loop.ReportUnhandled(exception);
+            socket.Loop.ReportUnhandled(exception);
+        }
+    }
+
+    // No loop watches the socket yet: the other one begins with it as if it had accepted it.
+    private void Move(LoopSocket socket)
+    {
+        bool posted = socket.Loop.Post(static state =>
+        {
+            (AcceptWatch watch, LoopSocket socket) = ((AcceptWatch, LoopSocket))state!;
+            if (socket.StartConnected() == Errno.None)
+            {
+                watch.HandOver(socket);
+            }
+        }, (this, socket));
+        if (!posted)
+        {
+            socket.Dispose();
         }
     }
 

@@ -1,10 +1,11 @@
 using Ztunnel.Mesh.State;
+using Ztunnel.Proxy.Accepting;
 
 namespace Ztunnel.Proxy.Connections;
 
 /// <summary>The open connections of one pod on one loop, in no particular order.</summary>
 /// <remarks>Loop thread only. Connections form a list through their own fields, so that neither entering nor leaving allocates.</remarks>
-internal sealed class ConnectionTable
+internal sealed class ConnectionTable(LoopLoad load)
 {
     private readonly List<TaskCompletionSource> _waitingForEmpty = [];
     private TrackedConnection? _first;
@@ -22,6 +23,7 @@ internal sealed class ConnectionTable
             first.Previous = connection;
         _first = connection;
         Count++;
+        load.ConnectionEntered();
     }
 
     public void Remove(TrackedConnection connection)
@@ -38,6 +40,7 @@ internal sealed class ConnectionTable
             next.Previous = connection.Previous;
         connection.Previous = connection.Next = null;
         Count--;
+        load.ConnectionLeft();
         CompleteIfEmpty();
     }
 

@@ -34,6 +34,7 @@ internal sealed class InboundTunnel(WorkloadLoop home, LoopSocket socket, bool s
     public void Start()
     {
         Home.InboundTunnels.Add(this);
+        Home.Proxy.Load.TunnelEntered();
         _ = RunAsync();
     }
 
@@ -131,7 +132,10 @@ internal sealed class InboundTunnel(WorkloadLoop home, LoopSocket socket, bool s
 
     private void Leave()
     {
-        if (Home.InboundTunnels.Remove(this))
-            Home.Context.Traffic.SocketClosed(Home.Loop.Index, Reporter.Destination);
+        if (!Home.InboundTunnels.Remove(this))
+            return;
+
+        Home.Proxy.Load.TunnelLeft();
+        Home.Context.Traffic.SocketClosed(Home.Loop.Index, Reporter.Destination);
     }
 }

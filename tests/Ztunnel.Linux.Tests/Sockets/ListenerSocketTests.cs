@@ -34,6 +34,32 @@ public class ListenerSocketTests
     }
 
     [Fact]
+    public async Task Accepted_HandlerChoosesALoop_ServesThereWhoeverAccepted()
+    {
+        using var fixture = new LoopFixture(loops: 2);
+        var handler = new AcceptingHandler();
+        EventLoop chosen = fixture.Loops.Loops[1];
+        using ListenerSocket listener = ListenerSocket.Start(SocketPair.Home.OpenListener(AnyPort, ListenerKind.Workload), fixture.Loops, new ChoosingHandler(chosen, handler));
+
+        Socket[] clients = [.. await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => ConnectAsync(listener.LocalEndPoint)))];
+        await handler.WaitForAsync(20);
+
+        Assert.All(handler.AcceptedOn, static loop => Assert.Equal(1, loop));
+        Assert.Equal(clients.Select(static client => client.LocalEndPoint!.ToString()).Order(), handler.Sockets.Select(static socket => socket.RemoteEndPoint.ToString()).Order());
+
+        // It is watched there: what the client sends is heard.
+        var heard = new RecordingHandler();
+        LoopSocket first = handler.Sockets.First();
+        await LoopFixture.On(chosen, _ => Task.FromResult(first.Handler = heard));
+        await clients.First(client => first.RemoteEndPoint.Equals(client.LocalEndPoint)).SendAsync("x"u8.ToArray());
+        await heard.Readable;
+        foreach (Socket client in clients)
+        {
+            client.Dispose();
+        }
+    }
+
+    [Fact]
     public async Task Accepted_Sockets_InheritTheListenersOptionsAndKnowTheirPeer()
     {
         var factory = new SocketFactory(null, new SocketSettings { UserTimeout = TimeSpan.FromSeconds(77) });

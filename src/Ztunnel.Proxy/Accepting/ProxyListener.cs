@@ -1,0 +1,56 @@
+using Microsoft.Extensions.Logging;
+using Ztunnel.Linux.Loop;
+using Ztunnel.Linux.Sockets;
+using Ztunnel.Proxy.Inbound;
+using Ztunnel.Proxy.Outbound;
+using Ztunnel.Proxy.Passthrough;
+using Ztunnel.Telemetry.Metrics;
+
+namespace Ztunnel.Proxy.Accepting;
+
+/// <summary>What a listener accepts.</summary>
+internal enum ListenerRole
+{
+    /// <summary>15008: tunnels of other proxies.</summary>
+    InboundHbone,
+
+    /// <summary>15006: what reaches the pod in plain text.</summary>
+    InboundPassthrough,
+
+    /// <summary>15001: what the pod's applications send out.</summary>
+    Outbound,
+}
+
+/// <summary>One listening port of a pod: gives each connection to the loop that should have it, and starts what its role asks for.</summary>
+internal sealed class ProxyListener(WorkloadProxy proxy, ListenerRole role) : IAcceptHandler
+{
+    private readonly ILogger _log = role switch
+    {
+        ListenerRole.InboundHbone => proxy.Context.InboundLog,
+        ListenerRole.InboundPassthrough => proxy.Context.PassthroughLog,
+        _ => proxy.Context.OutboundLog,
+    };
+
+    public EventLoop ChooseLoop(EventLoop accepted) =>
+        role == ListenerRole.InboundHbone ? proxy.Balance.ForTunnel(accepted) : proxy.Balance.ForConnection(accepted);
+
+    public void OnAccepted(EventLoop loop, LoopSocket socket)
+    {
+        WorkloadLoop home = proxy.Home(loop);
+        home.Context.Traffic.SocketOpened(loop.Index, role == ListenerRole.Outbound ? Reporter.Source : Reporter.Destination);
+        switch (role)
+        {
+            case ListenerRole.InboundHbone:
+                new InboundTunnel(home, socket, proxy.SpoofsSource).Start();
+                break;
+            case ListenerRole.InboundPassthrough:
+                new PassthroughConnection(home, socket, proxy.ReadOriginalDestination(socket, _log), proxy.SpoofsSource).Start();
+                break;
+            default:
+                new OutboundConnection(home, socket, proxy.ReadOriginalDestination(socket, _log)).Start();
+                break;
+        }
+    }
+
+    public void OnAcceptError(EventLoop loop, Errno error, AcceptBackoff backoff) => ProxyLog.AcceptFailed(_log, ErrnoText.Describe(error));
+}
