@@ -14,8 +14,6 @@ internal static class Composition
     /// <summary>What this build cannot do yet although the settings ask for it: said in one line each before anything is opened.</summary>
     public static IEnumerable<string> FindMissingParts(ZtunnelSettings settings)
     {
-        if (settings.Mode is { Mode: ProxyMode.Shared, LocalPodsPath: null })
-            yield return "invalid configuration: INPOD_UDS: this build does not speak with the node agent; expected ZTUNNEL_LOCAL_PODS_PATH, or PROXY_MODE=dedicated";
         if (!settings.Mode.ProxyEnabled)
             yield return "invalid configuration: ENABLE_PROXY=false: this build has no DNS proxy, so nothing would be served";
         if (settings.Mode.Socks5Enabled)

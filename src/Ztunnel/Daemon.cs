@@ -8,6 +8,7 @@ using Ztunnel.Http.Dashboard;
 using Ztunnel.Http.Dump;
 using Ztunnel.Http.Explain;
 using Ztunnel.InPod.Pods;
+using Ztunnel.InPod.Zds;
 using Ztunnel.Lifetime;
 using Ztunnel.Linux.Loop;
 using Ztunnel.Linux.Sockets;
@@ -218,7 +219,10 @@ public static class Daemon
         ILogger log = loggers.CreateLogger("inpod::statemanager");
         var podProxies = new PodProxies(proxies, sockets);
         var pods = new PodSupervisor(podProxies, time, new WorkloadManagerMetrics(metrics), log);
-        return new SharedServing(settings.Node, proxies, sockets, podProxies, pods, new LocalPodListSource(settings.Mode.LocalPodsPath!, pods, time, log), readiness);
+        IPodSource source = settings.Mode.LocalPodsPath is { } path
+            ? new LocalPodListSource(path, pods, time, log)
+            : new ZdsClient(settings.Mode.InpodSocket, pods, time, loggers.CreateLogger("inpod::workloadmanager"));
+        return new SharedServing(settings.Node, proxies, sockets, podProxies, pods, source, readiness);
     }
 
     private static HttpServer CreateHttp(

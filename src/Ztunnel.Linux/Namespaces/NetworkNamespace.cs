@@ -41,6 +41,9 @@ public sealed class NetworkNamespace : IDisposable
 
     public void Dispose() => _handle.Dispose();
 
+    /// <summary>A second descriptor of this namespace, for handing it to another process.</summary>
+    public DescriptorHandle DuplicateHandle() => _handle.Duplicate();
+
     /// <summary>
     /// Runs a callback inside, on a thread made for it, and waits for that. Only raw system calls belong in there: no managed socket, no task, no logging, no process.
     /// If the way back fails the process ends.

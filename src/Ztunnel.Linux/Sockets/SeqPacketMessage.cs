@@ -40,6 +40,9 @@ public sealed class SeqPacketMessage : IDisposable
         _descriptors.Clear();
     }
 
+    /// <summary>What stands for a message when the connection broke while it was waited for.</summary>
+    public static SeqPacketMessage Broken(Errno error) => Failed(error);
+
     internal static SeqPacketMessage Failed(Errno error) => new(IoResult.Failed(error));
 
     internal static SeqPacketMessage Own(int bytes, in MessageHeader header)

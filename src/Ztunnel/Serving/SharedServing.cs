@@ -68,8 +68,9 @@ public sealed class SharedServing : IServing
             return;
         try
         {
-            _own = _proxies.Start(
-                new LocalWorkloadKey(_node.PodName, _node.PodNamespace, _node.ServiceAccount!), new SocketFactory(pod: null, _sockets), ListenerSelection.InboundHbone, preservesSource: false);
+            // Nothing redirects our own namespace, and no second process shares it: plain sockets.
+            var sockets = new SocketFactory(pod: null, _sockets with { Mark = null, ReusePort = false });
+            _own = _proxies.Start(new LocalWorkloadKey(_node.PodName, _node.PodNamespace, _node.ServiceAccount!), sockets, ListenerSelection.InboundHbone, preservesSource: false);
         }
         catch (LinuxException refused)
         {

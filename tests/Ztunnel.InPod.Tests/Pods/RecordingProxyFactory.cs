@@ -16,6 +16,9 @@ internal sealed class RecordingProxyFactory : IWorkloadProxyFactory
     /// <summary>Starts of this uid do not end before they are cancelled.</summary>
     public string? Hanging { get; set; }
 
+    /// <summary>Starts wait for this, whatever is cancelled meanwhile: a machine that is too busy.</summary>
+    public TaskCompletionSource? StartGate { get; set; }
+
     /// <summary>Graceful stops wait for this.</summary>
     public TaskCompletionSource? StopGate { get; set; }
 
@@ -33,6 +36,8 @@ internal sealed class RecordingProxyFactory : IWorkloadProxyFactory
         Record($"start {pod.Uid}");
         if (pod.Uid == Hanging)
             await new TaskCompletionSource().Task.WaitAsync(cancellation);
+        if (StartGate is { } gate)
+            await gate.Task;
         return Failures.TryGetValue(pod.Uid, out string? failure) ? throw new IOException(failure) : new RecordingProxy(this, pod.Uid);
     }
 
