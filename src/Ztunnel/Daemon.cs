@@ -127,7 +127,7 @@ public static class Daemon
                 Build = build,
                 Readiness = readiness,
                 Mesh = mesh,
-                ControlPlane = static () => ("local file", IsConnected: true),
+                ControlPlane = sources.Describe,
                 Certificates = () => certificates.Snapshot(),
                 Failures = failures,
                 Loops = loops,

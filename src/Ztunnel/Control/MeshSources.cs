@@ -33,6 +33,15 @@ internal sealed class MeshSources : IAsyncDisposable
     /// <summary>How the xDS client is doing; null without one.</summary>
     public XdsStatus? XdsStatus => _xds?.Status;
 
+    /// <summary>Where the mesh comes from, in a few words, and whether that is answering.</summary>
+    public (string Source, bool IsConnected) Describe() => (_xds, _file) switch
+    {
+        ({ } xds, null) => ("xDS", xds.Status.IsConnected),
+        ({ } xds, _) => ("local file and xDS", xds.Status.IsConnected),
+        (null, not null) => ("local file", true),
+        _ => ("no source", false),
+    };
+
     /// <summary>In on-demand mode: how the data path asks for an address that it has not got.</summary>
     public AddressFetcher? AddressFetcher => _onDemand && _xds is { } xds ? async (name, cancellation) => await xds.FetchAsync(name, cancellation) != OnDemandOutcome.Unknown : null;
 
