@@ -1,4 +1,6 @@
+using System.Security.Cryptography.X509Certificates;
 using Ztunnel.Namespace.Tests.Network;
+using Ztunnel.Testing;
 using Ztunnel.Testing.Namespaces;
 using Ztunnel.Testing.Processes;
 
@@ -22,6 +24,9 @@ public sealed class RecordedNetwork : IAsyncLifetime
 
     internal static string Program => Path.Combine(AppContext.BaseDirectory, "Programs", "reference.py");
 
+    /// <summary>Signs for both proxies and for those who replay recorded frames.</summary>
+    internal TestAuthority Authority { get; } = TestAuthority.Create();
+
     internal TestNamespace Pod(string name) => _pods[name];
 
     internal TestProcess Proxy(string pod) => _proxies[pod];
@@ -32,6 +37,8 @@ public sealed class RecordedNetwork : IAsyncLifetime
             return;
 
         Directory.CreateDirectory(_folder);
+        // The embedded authority takes its root from a file.
+        File.WriteAllText(Path.Combine(_folder, "root.pem"), $"{Authority.Certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem()}\n{Authority.RootPem}\n");
         _bridge = TestNamespace.Create("rbridge");
         _bridge.Run("ip", "link", "add", "br0", "type", "bridge");
         _bridge.Run("ip", "link", "set", "br0", "up");
@@ -44,8 +51,18 @@ public sealed class RecordedNetwork : IAsyncLifetime
         await Task.WhenAll(_servers.Select(static server => server.WaitForLineAsync(static line => line == "ready")));
     }
 
+    /// <summary>Writes a certificate of an account, with its key, and the root; the result are both paths.</summary>
+    internal (string Certificate, string Roots) Certify(string account)
+    {
+        IssuedCertificate issued = Authority.Issue($"spiffe://cluster.local/ns/default/sa/{account}");
+        (string certificate, string roots) = (Path.Combine(_folder, account + ".pem"), Path.Combine(_folder, "root-only.pem"));
+        File.WriteAllText(certificate, $"{issued.KeyPem}\n{issued.ChainPem}\n");
+        File.WriteAllText(roots, Authority.RootPem);
+        return (certificate, roots);
+    }
+
     /// <summary>Starts both proxies anew.</summary>
-    public async Task StartProxiesAsync(bool json)
+    public async Task StartProxiesAsync(bool json, params (string Name, string Value)[] more)
     {
         StopProxies();
         foreach (string pod in (string[])["a", "b"])
@@ -63,6 +80,8 @@ public sealed class RecordedNetwork : IAsyncLifetime
                 ["ISTIO_META_DNS_CAPTURE"] = "false",
                 ["LOG_FORMAT"] = json ? "json" : "plain",
             };
+            foreach ((string variable, string value) in more)
+                environment[variable] = value;
             _proxies[pod] = TestProcess.Start("nsenter", environment, $"--net={_pods[pod].Path}", TestNode.Binary, "proxy", "ztunnel");
             await _proxies[pod].WaitForLineAsync(static line => line.Contains("marking server ready", StringComparison.Ordinal));
         }

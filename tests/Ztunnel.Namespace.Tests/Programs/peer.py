@@ -25,6 +25,8 @@ import threading
 
 import hpack
 
+from tls_pipe import TlsPipe
+
 LIMIT = 60
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
@@ -54,12 +56,11 @@ def reset(sock):
 class Connection:
     def __init__(self, tls, address, verb, number):
         self.tls, self.address, self.verb, self.number, self.received, self.onward = tls, address, verb, number, {}, {}
-        self.decoder, self.lock = hpack.Decoder(), threading.Lock()
+        self.decoder = hpack.Decoder()
         self.says_goaway = verb == "goaway" or (verb == "goaway_once" and number == 1)
 
     def send(self, kind, flags, stream, payload=b""):
-        with self.lock:
-            self.tls.sendall(struct.pack("!I", len(payload))[1:] + struct.pack("!BBI", kind, flags, stream) + payload)
+        self.tls.sendall(struct.pack("!I", len(payload))[1:] + struct.pack("!BBI", kind, flags, stream) + payload)
 
     def status(self, stream, code, flags=END_HEADERS, baggage=b""):
         # :status as a literal with the name of entry 8 of the static table; baggage with a name of its own.
@@ -151,11 +152,11 @@ def serve(sock, address, verb, number):
         while sock.recv(65536):
             pass
         return
-    tls = CONTEXTS[verb == "wrong_san"].wrap_socket(sock, server_side=True)
+    tls = TlsPipe(sock, CONTEXTS[verb == "wrong_san"], is_server=True)
     try:
         Connection(tls, address, verb, number).serve()
     except ConnectionAbortedError:
-        reset(tls)
+        tls.close(reset=True)
 
 
 def guarded(sock, address, verb, number):
