@@ -18,7 +18,7 @@ build_istiod() {
 # shellcheck disable=SC2154
 start_istiod() {
   local program
-  program=$(ls -t "$root"/artifacts/*/bin/Ztunnel.Istiod/*/Ztunnel.Istiod.dll | head -n 1)
+  program=$root/artifacts/net10.0/bin/Ztunnel.Istiod/debug/Ztunnel.Istiod.dll
   start_inside net "$STATE/istiod.log" dotnet "$program" --mesh "$STATE/mesh.yaml" --folder "$STATE/istiod" --listen "$CONTROL_ADDRESS:$CONTROL_PORT"
   wait_for 20 "the stand-in for istiod" grep -q '^ready' "$STATE/istiod.log"
   fact "$(sed -n 1p "$STATE/istiod.log"), process $started"

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Ztunnel.ControlPlane.Ca;
 using Ztunnel.ControlPlane.Tests.Support;
 using Ztunnel.Mesh.Identity;
+using Ztunnel.Testing.Logging;
 using Ztunnel.Testing;
 using Ztunnel.Testing.Processes;
 using Ztunnel.Tls.Certificates;

@@ -7,6 +7,7 @@ using Ztunnel.ControlPlane.Grpc;
 using Ztunnel.ControlPlane.Tests.Support;
 using Ztunnel.Istiod.Server;
 using Ztunnel.Protos.Citadel;
+using Ztunnel.Testing.Logging;
 
 namespace Ztunnel.ControlPlane.Tests.Grpc;
 

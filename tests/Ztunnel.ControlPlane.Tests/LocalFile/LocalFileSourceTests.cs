@@ -4,6 +4,7 @@ using Ztunnel.ControlPlane.LocalFile;
 using Ztunnel.ControlPlane.Tests.Support;
 using Ztunnel.Mesh.Model;
 using Ztunnel.Mesh.State;
+using Ztunnel.Testing.Logging;
 
 namespace Ztunnel.ControlPlane.Tests.LocalFile;
 

@@ -12,6 +12,7 @@ using Ztunnel.ControlPlane.Xds;
 using Ztunnel.Mesh.State;
 using Ztunnel.Protos.Discovery;
 using Ztunnel.Telemetry.Metrics;
+using Ztunnel.Testing.Logging;
 using static Ztunnel.ControlPlane.Tests.Xds.Resources;
 
 namespace Ztunnel.ControlPlane.Tests.Xds;

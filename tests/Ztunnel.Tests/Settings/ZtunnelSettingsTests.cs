@@ -120,6 +120,9 @@ public sealed class ZtunnelSettingsTests
     [InlineData("SECRET_TTL", "abc", "invalid env var SECRET_TTL=abc ('abc' does not begin with a number, expected a number with one of y, mon, w, d, h, m, s, ms, us, ns, such as 1m30s)")]
     [InlineData("KEEPALIVE_TIME", "-3s", "invalid env var KEEPALIVE_TIME=-3s ('-3s' does not begin with a number, expected")]
     [InlineData("RUST_LOG", "a=b=c", "invalid env var RUST_LOG=a=b=c (too many '=' in 'a=b=c', expected target=level)")]
+    [InlineData("XDS_ROOT_CA", "", "invalid env var XDS_ROOT_CA= (expected a path, SYSTEM or PEM text)")]
+    [InlineData("CA_ROOT_CA", "", "invalid env var CA_ROOT_CA= (expected a path, SYSTEM or PEM text)")]
+    [InlineData("AUTH_TOKEN", "", "invalid env var AUTH_TOKEN= (expected a path or a token)")]
     [InlineData("CA_ADDRESS", "", "invalid configuration: CA_ADDRESS is empty; expected the address of a certificate authority, or FAKE_CA=true")]
     [InlineData("XDS_ADDRESS", "http://istiod:15010", "invalid env var XDS_ADDRESS=http://istiod:15010 (expected host:port or https://host:port; plain http is refused)")]
     [InlineData("HTTP2_FRAME_SIZE", "1000", "invalid env var HTTP2_FRAME_SIZE=1000 (expected a whole number from 16384 to 16777215)")]
@@ -138,6 +141,23 @@ public sealed class ZtunnelSettingsTests
         Assert.Equal(5, mistakes.Length);
         Assert.Contains("invalid configuration: only one of LOCAL_XDS_PATH or LOCAL_XDS may be set", mistakes);
         Assert.Contains("error parsing proxy config: ztunnel run without any servers enabled", mistakes);
+    }
+
+    [Fact]
+    public void Read_JsonMetadata_KeepsTypesAndLeavesOutWhatIsNoJson()
+    {
+        ZtunnelSettings settings = TestSource.Read(("ISTIO_METAJSON_LABELS", """{"app": "x", "n": 1.5}"""), ("ISTIO_METAJSON_ON", "true"), ("ISTIO_METAJSON_BAD", "{"), ("ISTIO_META_PLAIN", "text"));
+
+        Assert.Equal(["LABELS", "ON"], settings.JsonMetadata.Keys);
+        Assert.Equal(1.5, settings.JsonMetadata["LABELS"].GetProperty("n").GetDouble());
+        Assert.StartsWith("ISTIO_METAJSON_BAD is left out: not JSON", Assert.Single(settings.Warnings), StringComparison.Ordinal);
+        Assert.Equal(["PLAIN"], settings.ProxyMetadata.Keys);
+    }
+
+    [Fact]
+    public void Read_RootsAndTokenWithoutControlPlane_MayBeEmpty()
+    {
+        Assert.Null(TestSource.Read(("XDS_ADDRESS", ""), ("FAKE_CA", "true"), ("XDS_ROOT_CA", ""), ("CA_ROOT_CA", ""), ("AUTH_TOKEN", "")).ControlPlane.XdsAddress);
     }
 
     [Fact]

@@ -11,8 +11,8 @@ internal static class MeshJson
 {
     /// <param name="json">The writer.</param>
     /// <param name="workload">The record.</param>
-    /// <param name="withServices">The local file's own view shows what a workload serves; the state shows it at the service.</param>
-    public static void Write(Utf8JsonWriter json, Workload workload, bool withServices)
+    /// <param name="withPorts">The local file's own view shows the ports of the services that a workload serves; the state has them at the service and only names it here.</param>
+    public static void Write(Utf8JsonWriter json, Workload workload, bool withPorts)
     {
         json.WriteStartObject();
         if (workload.ApplicationTunnel is { } tunnel)
@@ -49,8 +49,10 @@ internal static class MeshJson
         WriteText(json, "node", workload.Node);
         json.WriteString("protocol", workload.Protocol == TunnelProtocol.Hbone ? "HBONE" : "TCP");
         WriteText(json, "serviceAccount", workload.ServiceAccount);
-        if (withServices)
+        if (withPorts)
             WriteMemberships(json, workload);
+        else
+            WriteServiceNames(json, workload);
         json.WriteString("status", workload.Status.ToString());
         WriteText(json, "trustDomain", workload.TrustDomain);
         WriteText(json, "uid", workload.Uid);
@@ -139,6 +141,16 @@ internal static class MeshJson
         foreach (ServiceMembership membership in workload.Services)
             WritePorts(json, membership.Service.ToString(), membership.Ports);
         json.WriteEndObject();
+    }
+
+    private static void WriteServiceNames(Utf8JsonWriter json, Workload workload)
+    {
+        if (workload.Services.IsEmpty)
+            return;
+        json.WriteStartArray("services");
+        foreach (ServiceMembership membership in workload.Services)
+            json.WriteStringValue(membership.Service.ToString());
+        json.WriteEndArray();
     }
 
     private static void WriteLoadBalancer(Utf8JsonWriter json, LoadBalancer balancer)

@@ -11,7 +11,7 @@ internal static class MeshSections
 {
     public static IEnumerable<IDumpSection> Create(MeshStore mesh, CertificateStore certificates, Func<LocalMesh> localFile, BuildInfo build) =>
     [
-        new ListSection<Workload>("workloads", () => mesh.Current.Workloads.OrderBy(static workload => workload.Uid, StringComparer.Ordinal), static (json, workload) => MeshJson.Write(json, workload, withServices: false)),
+        new ListSection<Workload>("workloads", () => mesh.Current.Workloads.OrderBy(static workload => workload.Uid, StringComparer.Ordinal), static (json, workload) => MeshJson.Write(json, workload, withPorts: false)),
         new ListSection<Service>(
             "services",
             () => mesh.Current.Services.OrderBy(static service => service.Hostname, StringComparer.Ordinal).ThenBy(static service => service.Namespace, StringComparer.Ordinal),
@@ -48,7 +48,7 @@ internal static class MeshSections
         json.WriteEndArray();
         json.WriteStartArray("workloads");
         foreach (Workload workload in file.Workloads)
-            MeshJson.Write(json, workload, withServices: true);
+            MeshJson.Write(json, workload, withPorts: true);
         json.WriteEndArray();
         json.WriteEndObject();
     }
