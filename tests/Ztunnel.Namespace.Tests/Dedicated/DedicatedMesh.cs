@@ -51,7 +51,12 @@ public sealed class DedicatedMesh : IAsyncLifetime
         return started;
     }
 
-    internal TestProcess Start(TestPod pod, params (string Name, string Value)[] more)
+    internal TestProcess Start(TestPod pod, params (string Name, string Value)[] more) => Start(pod, through: [], more);
+
+    /// <param name="pod">Whose ztunnel it is.</param>
+    /// <param name="through">A command that runs it.</param>
+    /// <param name="more">Variables beside the usual ones.</param>
+    internal TestProcess Start(TestPod pod, string[] through, params (string Name, string Value)[] more)
     {
         var environment = new Dictionary<string, string>
         {
@@ -70,7 +75,7 @@ public sealed class DedicatedMesh : IAsyncLifetime
         };
         foreach ((string name, string value) in more)
             environment[name] = value;
-        return TestProcess.Start("nsenter", environment, $"--net={pod.Namespace.Path}", TestNode.Binary, "proxy", "ztunnel");
+        return TestProcess.Start("nsenter", environment, [$"--net={pod.Namespace.Path}", .. through, TestNode.Binary, "proxy", "ztunnel"]);
     }
 
     public Task DisposeAsync()

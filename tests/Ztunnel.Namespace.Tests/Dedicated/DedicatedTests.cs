@@ -125,12 +125,50 @@ public sealed class DedicatedTests(DedicatedMesh mesh) : IClassFixture<Dedicated
         await WaitForLogAsync(mesh.ClientZtunnel, $"dst.addr={mesh.Server.Address}:15008", "reason=\"stream_reset\"");
     }
 
+    /// <summary>A log that nobody reads stops no traffic: lines are dropped instead.</summary>
+    [NamespaceFact]
+    public async Task Stdout_NobodyReads_TrafficGoesOn()
+    {
+        using TestProcess server = mesh.Start(mesh.Server, ["sh", "-c", "\"$@\" | sleep 600", "sh"]);
+        await WaitUntilReadyAsync();
+
+        // About half a kilobyte each: the pipe's 64 KiB are full long before the second thousand.
+        for (int round = 0; round < 2; round++)
+            Assert.Equal("1000 ok", await mesh.Client.RunAsync("parallel", mesh.Server.Address, 8080, "1000", TimeSpan.FromSeconds(60)));
+
+        Assert.Equal("answer hellohello", await mesh.Client.RunAsync("ask", mesh.Server.Address, 8080, "hello"));
+    }
+
+    /// <summary>Without descriptors it accepts later instead of looping and logging, and recovers by itself.</summary>
+    [NamespaceFact]
+    public async Task Descriptors_UsedUp_RecoversByItselfWithoutAFlood()
+    {
+        using TestProcess server = mesh.Start(mesh.Server, ["prlimit", "--nofile=256:256"]);
+        await server.WaitForLineAsync(static line => line.Contains("marking server ready", StringComparison.Ordinal));
+        using (TestProcess crowd = mesh.Outsider.Start("crowd", mesh.Server.Address, 8080, "400"))
+        {
+            await crowd.WaitForLineAsync(static line => line == "connected");
+            await server.WaitForLineAsync(static line => line.Contains("Too many open files", StringComparison.Ordinal));
+        }
+
+        Assert.Equal("answer hellohello", await mesh.Outsider.RunAsync("ask", mesh.Server.Address, 8080, "hello"));
+        int complaints = server.Output.Split('\n').Count(static line => line.Contains("Failed TCP handshake", StringComparison.Ordinal));
+        Assert.InRange(complaints, 1, 60);
+    }
+
     private async Task<TestProcess> HoldAsync()
     {
         TestProcess live = mesh.Client.Start("hold", mesh.Server.Address, 8080);
         live.SendLine("one");
         await live.WaitForLineAsync(static line => line == "answer oneone");
         return live;
+    }
+
+    private async Task WaitUntilReadyAsync()
+    {
+        using var limit = new CancellationTokenSource(TestCommand.Limit);
+        while (!(await Task.Run(() => mesh.Server.Namespace.TryRun("curl", "-sSf", "--max-time", "5", "http://127.0.0.1:15021/healthz/ready"))).Succeeded)
+            limit.Token.ThrowIfCancellationRequested();
     }
 
     private static Task<string> WaitForLogAsync(TestProcess ztunnel, params string[] parts) =>

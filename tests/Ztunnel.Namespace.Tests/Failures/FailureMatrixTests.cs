@@ -1,5 +1,6 @@
 using Ztunnel.Namespace.Tests.Network;
 using Ztunnel.Testing.Namespaces;
+using Ztunnel.Testing.Processes;
 
 namespace Ztunnel.Namespace.Tests.Failures;
 
@@ -58,6 +59,24 @@ public sealed class FailureMatrixTests(FailureMesh mesh)
         Assert.Contains($"reason=\"{reason}\"", line, StringComparison.Ordinal);
         Assert.Contains("response_flags=\"CONNECT\"", line, StringComparison.Ordinal);
         Assert.Contains(error, line, StringComparison.Ordinal);
+    }
+
+    /// <summary>An application that gives up while nothing answers its connection is let go of at once, and so is the attempt.</summary>
+    [NamespaceTheory]
+    [InlineData("no-answer")]
+    [InlineData("handshake-stalls")]
+    [InlineData("syn-dropped")]
+    public async Task Application_GivesUpMeanwhile_EndsTheAttempt(string name)
+    {
+        string address = FailureMeshFile.AddressOf(FailureCase.Named(name), isAlternative: false);
+        using TestProcess client = mesh.Client.Start("reset", address, 7777);
+        await client.WaitForLineAsync(static line => line == "connected");
+
+        client.SendLine("now");
+
+        string line = await mesh.Near.WaitForLogAsync("connection complete", $"dst.hbone_addr={address}:7777");
+        Assert.Contains("reason=\"source_reset\"", line, StringComparison.Ordinal);
+        Assert.InRange(new ObservedEnd("", line).Seconds, 0, 9);
     }
 
     /// <summary>An application that accepts and says nothing is no failure: its connection outlives every limit of setting one up, and ends when its client leaves.</summary>

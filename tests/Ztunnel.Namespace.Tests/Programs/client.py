@@ -7,6 +7,7 @@ upload BYTES     sends as many bytes, prints "ok" when the answer is their diges
 half             reads to the end of the server's data, then sends 100,000 bytes and ends
 reset            sends a byte and resets as soon as told by a line on standard input
 ask TEXT         sends, ends its sending side; prints "answer TEXT", with " then reset" where it ended so, or what it got instead: reset, eof, timeout
+crowd COUNT      opens as many connections as it can of these, prints "connected", keeps them until it is ended
 expect           sends a byte, prints how the connection ends: eof or reset
 raw              sends what no protocol knows; prints refused, reset, eof, "data TEXT" or timeout
 hold             connects, prints "connected", sends what comes as lines on standard input and prints the answers, then how it ended
@@ -164,6 +165,17 @@ def ask(host, port, text):
         print(f"answer {received.decode()}" + ("" if end == "eof" else f" then {end}"))
     else:
         print(end)
+
+
+def crowd(host, port, count):
+    kept = []
+    for _ in range(int(count)):
+        connection = socket.socket()
+        connection.setblocking(False)
+        connection.connect_ex((host, port))
+        kept.append(connection)
+    print("connected", flush=True)
+    sys.stdin.readline()
 
 
 def expect(host, port):
