@@ -67,9 +67,15 @@ public sealed class TestAuthority
     public string RootPem => Root.ExportCertificatePem();
 
     /// <summary>A self-signed root with a P-256 key.</summary>
-    public static TestAuthority Create(string subject = "O=cluster.local", DateTimeOffset? notBefore = null, DateTimeOffset? notAfter = null)
+    /// <param name="subject">Its name.</param>
+    /// <param name="notBefore">Ten days ago when null.</param>
+    /// <param name="notAfter">In ten years when null.</param>
+    /// <param name="usages">What its key may be used for.</param>
+    public static TestAuthority Create(
+        string subject = "O=cluster.local", DateTimeOffset? notBefore = null, DateTimeOffset? notAfter = null, X509KeyUsageFlags usages = X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign)
     {
-        CertificateRequest request = AuthorityRequest(subject, ECDsa.Create(ECCurve.NamedCurves.nistP256));
+        var request = new CertificateRequest(subject, ECDsa.Create(ECCurve.NamedCurves.nistP256), HashAlgorithmName.SHA256);
+        AddAuthorityExtensions(request, usages);
         return new TestAuthority(request.CreateSelfSigned(notBefore ?? DateTimeOffset.UtcNow.AddDays(-10), notAfter ?? DateTimeOffset.UtcNow.AddYears(10)), issuer: null);
     }
 
@@ -139,6 +145,24 @@ public sealed class TestAuthority
         return [signed.ExportCertificatePem(), .. Intermediates().Select(certificate => certificate.ExportCertificatePem())];
     }
 
+    /// <summary>A revocation list of this authority in DER, naming the given certificates.</summary>
+    public byte[] Revoke(IEnumerable<X509Certificate2> certificates, DateTimeOffset? thisUpdate = null, DateTimeOffset? nextUpdate = null)
+    {
+        var builder = new CertificateRevocationListBuilder();
+        foreach (X509Certificate2 certificate in certificates) builder.AddEntry(certificate);
+        DateTimeOffset from = thisUpdate ?? DateTimeOffset.UtcNow.AddMinutes(-1);
+        return builder.Build(
+            _certificate.SubjectName, Signer(), crlNumber: 1, nextUpdate ?? from.AddDays(1), HashAlgorithmName.SHA256,
+            X509AuthorityKeyIdentifierExtension.CreateFromCertificate(_certificate, includeKeyIdentifier: true, includeIssuerAndSerial: false), from);
+    }
+
+    /// <summary>The same as PEM, as control planes mount it.</summary>
+    public string RevokePem(params X509Certificate2[] certificates) => PemEncoding.WriteString("X509 CRL", Revoke(certificates));
+
+    private X509SignatureGenerator Signer() => _certificate.GetRSAPrivateKey() is { } rsa
+        ? X509SignatureGenerator.CreateForRSA(rsa, RSASignaturePadding.Pkcs1)
+        : X509SignatureGenerator.CreateForECDsa(_certificate.GetECDsaPrivateKey()!);
+
     private static CertificateRequest AuthorityRequest(string subject, ECDsa key)
     {
         var request = new CertificateRequest(subject, key, HashAlgorithmName.SHA256);
@@ -146,10 +170,10 @@ public sealed class TestAuthority
         return request;
     }
 
-    private static void AddAuthorityExtensions(CertificateRequest request)
+    private static void AddAuthorityExtensions(CertificateRequest request, X509KeyUsageFlags usages = X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign)
     {
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, hasPathLengthConstraint: false, pathLengthConstraint: 0, critical: true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign | X509KeyUsageFlags.CrlSign, critical: true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(usages, critical: true));
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
     }
 
@@ -170,10 +194,7 @@ public sealed class TestAuthority
     {
         byte[] serial = RandomNumberGenerator.GetBytes(16);
         serial[0] &= 0x7F;
-        X509SignatureGenerator signer = _certificate.GetRSAPrivateKey() is { } rsa
-            ? X509SignatureGenerator.CreateForRSA(rsa, RSASignaturePadding.Pkcs1)
-            : X509SignatureGenerator.CreateForECDsa(_certificate.GetECDsaPrivateKey()!);
-        return request.Create(_certificate.SubjectName, signer, notBefore, notAfter, serial);
+        return request.Create(_certificate.SubjectName, Signer(), notBefore, notAfter, serial);
     }
 
     private ImmutableArray<X509Certificate2> Intermediates() => _issuer is null ? [] : [_certificate, .. _issuer.Intermediates()];

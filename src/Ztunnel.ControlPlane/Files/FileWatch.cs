@@ -18,9 +18,9 @@ internal enum FileWatchAction
 /// Looking beats notifications here: it works on every file system, through any number of links, and costs one open and one fstat.
 /// A change must have stood for two looks, so that a file written in place is not read half.
 /// </remarks>
-internal sealed class FileWatch(FileSignature loaded)
+internal sealed class FileWatch(FileSignature? loaded)
 {
-    private FileSignature? _loaded = loaded;   // null: reported as missing
+    private FileSignature? _loaded = loaded;   // null: was not there, which has been said
     private FileSignature? _seen = loaded;
 
     /// <param name="now">The file as it is; null when it cannot be opened.</param>

@@ -8,8 +8,9 @@ public sealed class PeerIdentity
 {
     private readonly ImmutableArray<SpiffeId> _identities;
 
-    internal PeerIdentity(ImmutableArray<string> names, ImmutableArray<ReadOnlyMemory<byte>> verifiedChain)
+    internal PeerIdentity(ImmutableArray<string> names, ImmutableArray<ReadOnlyMemory<byte>> verifiedChain, int revocationGeneration)
     {
+        RevocationGeneration = revocationGeneration;
         UriNames = names;
         VerifiedChain = verifiedChain;
         _identities = Certificates.UriNames.Identities(names);
@@ -23,6 +24,9 @@ public sealed class PeerIdentity
 
     /// <summary>Every URI name of the leaf, also those that are no SPIFFE identity.</summary>
     public ImmutableArray<string> UriNames { get; }
+
+    /// <summary>Which lists the path was judged by; see <see cref="Revocation.Revocations.Generation"/>.</summary>
+    public int RevocationGeneration { get; }
 
     /// <summary>DER of the path that was verified, leaf first, trust anchor last.</summary>
     public ImmutableArray<ReadOnlyMemory<byte>> VerifiedChain { get; }

@@ -35,6 +35,25 @@ internal static unsafe class HandshakeCallbacks
         }
     }
 
+    /// <summary>Has this verification ask about each mistake that it finds.</summary>
+    internal static void JudgeErrors(nint storeContext) => LibCrypto.X509_STORE_CTX_set_verify_cb(storeContext, &JudgeError);
+
+    [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
+    private static int JudgeError(int good, nint storeContext)
+    {
+        try
+        {
+            if (good != 0 || !Current!.Tolerates(storeContext)) return good;
+            LibCrypto.X509_STORE_CTX_set_error(storeContext, LibCrypto.X509_V_OK);
+            return 1;
+        }
+        catch (Exception unexpected)
+        {
+            Current?.NoteFailure(new TlsFailure(TlsFailureReason.Internal, $"certificate verification: {unexpected.Message}"));
+            return 0;
+        }
+    }
+
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static int VerifyChain(nint storeContext, nint argument)
     {

@@ -26,8 +26,15 @@ internal static unsafe class PeerChain
         nint chain = LibCrypto.X509_STORE_CTX_get0_chain(storeContext);
         int count = LibCrypto.OPENSSL_sk_num(chain);
         var path = ImmutableArray.CreateBuilder<ReadOnlyMemory<byte>>(count);
-        for (int i = 0; i < count; i++) path.Add(Share(Encode(LibCrypto.OPENSSL_sk_value(chain, i)), own));
+        for (int i = 0; i < count; i++) path.Add(Share(NativeCertificates.Encode(LibCrypto.OPENSSL_sk_value(chain, i)), own));
         return path.MoveToImmutable();
+    }
+
+    /// <summary>Whether the certificate that the verification stands at is valid from a moment before this one on.</summary>
+    internal static bool BeginsBefore(nint storeContext, DateTimeOffset moment)
+    {
+        nint seconds = (nint)moment.ToUnixTimeSeconds();
+        return LibCrypto.X509_cmp_time(LibCrypto.X509_get0_notBefore(LibCrypto.X509_STORE_CTX_get_current_cert(storeContext)), &seconds) < 0;
     }
 
     /// <summary>Words a verification that failed.</summary>
@@ -39,7 +46,7 @@ internal static unsafe class PeerChain
         DateTimeOffset notAfter = default;
         if (error is LibCrypto.X509_V_ERR_CERT_HAS_EXPIRED or LibCrypto.X509_V_ERR_CERT_NOT_YET_VALID && LibCrypto.X509_STORE_CTX_get_current_cert(storeContext) is var current and not 0)
         {
-            using X509Certificate2 certificate = X509CertificateLoader.LoadCertificate(Encode(current));
+            using X509Certificate2 certificate = X509CertificateLoader.LoadCertificate(NativeCertificates.Encode(current));
             notBefore = certificate.NotBefore;
             notAfter = certificate.NotAfter;
         }
@@ -60,20 +67,5 @@ internal static unsafe class PeerChain
         }
 
         return certificate;
-    }
-
-    private static byte[] Encode(nint certificate)
-    {
-        int length = LibCrypto.i2d_X509(certificate, null);
-        if (length <= 0) throw new OpenSslException("a verified certificate cannot be encoded");
-
-        byte[] der = new byte[length];
-        fixed (byte* data = der)
-        {
-            byte* cursor = data;
-            LibCrypto.i2d_X509(certificate, &cursor);
-        }
-
-        return der;
     }
 }

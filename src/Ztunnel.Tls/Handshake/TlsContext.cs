@@ -76,19 +76,19 @@ internal sealed unsafe class TlsContext : IDisposable
 
     private static void SetCredentials(SslContextHandle handle, ReadOnlySpan<byte> leaf, ImmutableArray<ReadOnlyMemory<byte>> intermediates, ReadOnlySpan<byte> privateKey)
     {
-        using (X509Handle certificate = ParseCertificate(leaf))
+        using (X509Handle certificate = NativeCertificates.Read(leaf))
         {
             Check(LibSsl.SSL_CTX_use_certificate(handle, certificate) == 1, "leaf certificate");
         }
 
         foreach (ReadOnlyMemory<byte> der in intermediates)
         {
-            using X509Handle certificate = ParseCertificate(der.Span);
+            using X509Handle certificate = NativeCertificates.Read(der.Span);
             // Argument 1: the context takes a reference of its own.
             Check(LibSsl.SSL_CTX_ctrl(handle, LibSsl.SSL_CTRL_CHAIN_CERT, 1, (void*)certificate.DangerousGetHandle()) == 1, "intermediate certificate");
         }
 
-        using EvpPkeyHandle key = ParseKey(privateKey);
+        using EvpPkeyHandle key = NativeCertificates.ReadPrivateKey(privateKey);
         Check(LibSsl.SSL_CTX_use_PrivateKey(handle, key) == 1, "private key");
         Check(LibSsl.SSL_CTX_check_private_key(handle) == 1, "private key does not belong to the certificate");
     }
@@ -99,7 +99,7 @@ internal sealed unsafe class TlsContext : IDisposable
         nint store = LibSsl.SSL_CTX_get_cert_store(handle);
         foreach (ReadOnlyMemory<byte> der in roots)
         {
-            using X509Handle root = ParseCertificate(der.Span);
+            using X509Handle root = NativeCertificates.Read(der.Span);
             Check(LibCrypto.X509_STORE_add_cert(store, root) == 1, "root certificate");
             Check(LibSsl.SSL_CTX_add_client_CA(handle, root) == 1, "name of a root certificate");
         }
@@ -115,28 +115,6 @@ internal sealed unsafe class TlsContext : IDisposable
         fixed (byte* text = Encoding.ASCII.GetBytes(list + '\0'))
         {
             return LibSsl.SSL_CTX_ctrl(handle, command, 0, text) == 1;
-        }
-    }
-
-    private static X509Handle ParseCertificate(ReadOnlySpan<byte> der)
-    {
-        fixed (byte* data = der)
-        {
-            byte* cursor = data;
-            X509Handle certificate = LibCrypto.d2i_X509(0, &cursor, der.Length);
-            OpenSslErrors.ThrowUnless(!certificate.IsInvalid, "not a certificate");
-            return certificate;
-        }
-    }
-
-    private static EvpPkeyHandle ParseKey(ReadOnlySpan<byte> der)
-    {
-        fixed (byte* data = der)
-        {
-            byte* cursor = data;
-            EvpPkeyHandle key = LibCrypto.d2i_AutoPrivateKey(0, &cursor, der.Length);
-            OpenSslErrors.ThrowUnless(!key.IsInvalid, "not a private key");
-            return key;
         }
     }
 

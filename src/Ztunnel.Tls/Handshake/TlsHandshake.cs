@@ -6,6 +6,7 @@ using Ztunnel.Mesh.Identity;
 using Ztunnel.Tls.Certificates;
 using Ztunnel.Tls.Interop;
 using Ztunnel.Tls.Records;
+using Ztunnel.Tls.Revocation;
 
 namespace Ztunnel.Tls.Handshake;
 
@@ -148,13 +149,24 @@ public sealed unsafe class TlsHandshake : IDisposable
     {
         DateTimeOffset now = _own.Settings.Time.GetUtcNow();
         LibCrypto.X509_VERIFY_PARAM_set_time(LibCrypto.X509_STORE_CTX_get0_param(storeContext), (nint)now.ToUnixTimeSeconds());
+        HandshakeCallbacks.JudgeErrors(storeContext);
         if (LibCrypto.X509_verify_cert(storeContext) <= 0)
         {
             NoteFailure(PeerChain.DescribeError(storeContext, now));
             return false;
         }
 
-        var peer = new PeerIdentity(PeerChain.ReadUriNames(storeContext), PeerChain.ReadVerified(storeContext, _own));
+        Revocations? revocations = _own.Settings.Revocations;
+        // Read before the lists: should others come in between, the peer is judged once more rather than not at all.
+        int generation = revocations?.Generation ?? 0;
+        var peer = new PeerIdentity(PeerChain.ReadUriNames(storeContext), PeerChain.ReadVerified(storeContext, _own), generation);
+        if (revocations?.Revokes(peer) == true)
+        {
+            NoteFailure(new TlsFailure(TlsFailureReason.CertificateRevoked, "invalid peer certificate: Revoked"));
+            LibCrypto.X509_STORE_CTX_set_error(storeContext, LibCrypto.X509_V_ERR_CERT_REVOKED);
+            return false;
+        }
+
         TlsFailure? failure = _role == TlsRole.Server ? PeerVerifier.JudgeClient(_own.LeafIdentity, peer) : PeerVerifier.JudgeServer(_expected, peer);
         if (failure is not null)
         {
@@ -166,6 +178,11 @@ public sealed unsafe class TlsHandshake : IDisposable
         _peer = peer;
         return true;
     }
+
+    /// <summary>Called back by the library with each mistake that it finds in a path. True lets it pass: a certificate that is about to begin, as far as clocks may differ.</summary>
+    internal bool Tolerates(nint storeContext) =>
+        LibCrypto.X509_STORE_CTX_get_error(storeContext) == LibCrypto.X509_V_ERR_CERT_NOT_YET_VALID
+        && PeerChain.BeginsBefore(storeContext, _own.Settings.Time.GetUtcNow() + _own.Settings.ClockSkew);
 
     /// <summary>Called back by the library with each line of the key log.</summary>
     internal void TakeSecret(ReadOnlySpan<byte> line)

@@ -1,3 +1,5 @@
+using Ztunnel.Tls.Revocation;
+
 namespace Ztunnel.Tls.Handshake;
 
 /// <summary>Which key-exchange groups are offered and accepted (control-path 7.7).</summary>
@@ -17,6 +19,15 @@ public sealed record TlsSettings
 
     /// <summary>The clock that certificates are judged by.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>
+    /// How far in the future a peer's certificate may begin. Authorities put it back by two minutes; a node whose clock lags behind by more than that need not refuse every pod that has
+    /// just started. No certificate is accepted after its end.
+    /// </summary>
+    public TimeSpan ClockSkew { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Which certificates are revoked; null when nobody checks.</summary>
+    public Revocations? Revocations { get; init; }
 
     public KeyExchangePolicy KeyExchange { get; init; } = KeyExchangePolicy.Standard;
 

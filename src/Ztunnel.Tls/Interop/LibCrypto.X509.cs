@@ -38,6 +38,31 @@ internal static unsafe partial class LibCrypto
     [LibraryImport(Library)]
     internal static partial void X509_free(nint certificate);
 
+    /// <summary>Borrowed from the certificate.</summary>
+    [LibraryImport(Library)]
+    internal static partial nint X509_get0_pubkey(X509Handle certificate);
+
+    /// <summary>All bits when the certificate does not restrict its use.</summary>
+    [LibraryImport(Library)]
+    internal static partial uint X509_get_key_usage(X509Handle certificate);
+
+    /// <summary>Borrowed from the certificate.</summary>
+    [LibraryImport(Library)]
+    internal static partial nint X509_get0_notBefore(nint certificate);
+
+    /// <summary>Negative when the first is not later than the second, 0 when it cannot be read.</summary>
+    [LibraryImport(Library)]
+    internal static partial int X509_cmp_time(nint asn1Time, nint* unixSeconds);
+
+    [LibraryImport(Library)]
+    internal static partial CrlHandle d2i_X509_CRL(nint reuse, byte** der, nint length);
+
+    [LibraryImport(Library)]
+    internal static partial void X509_CRL_free(nint list);
+
+    [LibraryImport(Library)]
+    internal static partial int X509_CRL_verify(CrlHandle list, nint key);
+
     [LibraryImport(Library)]
     internal static partial int X509_get_ext_by_NID(nint certificate, int nid, int after);
 
@@ -67,6 +92,9 @@ internal static unsafe partial class LibCrypto
 
     [LibraryImport(Library)]
     internal static partial int X509_verify_cert(nint storeContext);
+
+    [LibraryImport(Library)]
+    internal static partial void X509_STORE_CTX_set_verify_cb(nint storeContext, delegate* unmanaged[Cdecl]<int, nint, int> callback);
 
     [LibraryImport(Library)]
     internal static partial nint X509_STORE_CTX_get0_param(nint storeContext);

@@ -32,6 +32,16 @@ internal sealed class X509Handle() : SafeHandleZeroOrMinusOneIsInvalid(ownsHandl
     }
 }
 
+/// <summary>Owns an X509_CRL.</summary>
+internal sealed class CrlHandle() : SafeHandleZeroOrMinusOneIsInvalid(ownsHandle: true)
+{
+    protected override bool ReleaseHandle()
+    {
+        LibCrypto.X509_CRL_free(handle);
+        return true;
+    }
+}
+
 /// <summary>Owns one reference to an EVP_PKEY.</summary>
 internal sealed class EvpPkeyHandle() : SafeHandleZeroOrMinusOneIsInvalid(ownsHandle: true)
 {
