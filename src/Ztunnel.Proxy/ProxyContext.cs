@@ -8,6 +8,7 @@ using Ztunnel.Proxy.Telemetry;
 using Ztunnel.Telemetry.Logging;
 using Ztunnel.Telemetry.Metrics;
 using Ztunnel.Tls.Certificates;
+using Ztunnel.Tls.Revocation;
 
 namespace Ztunnel.Proxy;
 
@@ -42,6 +43,9 @@ public sealed class ProxyContext
     /// <summary>In on-demand mode (XDS_ON_DEMAND): asks for what the mesh does not have yet. Null: the mesh is complete.</summary>
     public AddressFetcher? FetchAddress { get; init; }
 
+    /// <summary>Which certificates are revoked; null when nobody checks. Tunnels whose peer is revoked meanwhile are cut.</summary>
+    public Revocations? Revocations { get; init; }
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     internal OnDemandMesh? OnDemand => FetchAddress is null ? null : field ??= new OnDemandMesh(Mesh, Routing, FetchAddress);
@@ -53,6 +57,8 @@ public sealed class ProxyContext
     internal ILogger OutboundLog => field ??= Logs.CreateLogger("proxy::outbound");
 
     internal ILogger PassthroughLog => field ??= Logs.CreateLogger("proxy::inbound_passthrough");
+
+    internal ILogger RevocationLog => field ??= Logs.CreateLogger("proxy::crl");
 
     internal ILogger DrainLog => field ??= Logs.CreateLogger("drain");
 

@@ -16,6 +16,8 @@ public sealed class ProxyFactory
     {
         _context = context;
         _loops = [.. context.Loops.Loops.Select(loop => new ProxyLoop(loop, context))];
+        if (context.Revocations is { } revocations)
+            revocations.Changed += OnRevocationsChanged;
         _balance = new LoopBalance([.. context.Loops.Loops], [.. _loops.Select(static loop => loop.Load)]);
     }
 
@@ -32,5 +34,14 @@ public sealed class ProxyFactory
         var proxy = new WorkloadProxy(_context, homes, identity, _balance, preservesSource);
         proxy.Start(selection);
         return proxy;
+    }
+
+    private void OnRevocationsChanged()
+    {
+        foreach (ProxyLoop loop in _loops)
+        {
+            loop.ClientTunnels.OnRevocationsChanged();
+            loop.ServerTunnels.OnRevocationsChanged();
+        }
     }
 }

@@ -3,7 +3,6 @@ using Ztunnel.Linux.Loop;
 using Ztunnel.Proxy.Accepting;
 using Ztunnel.Proxy.Hbone;
 using Ztunnel.Proxy.Outbound;
-using Ztunnel.Proxy.Telemetry;
 
 namespace Ztunnel.Proxy;
 
@@ -22,11 +21,11 @@ internal sealed class ProxyLoop(EventLoop loop, ProxyContext context)
     /// <summary>Open connections and recent failures of the endpoints this loop sends to.</summary>
     public EndpointLoad Endpoints { get; } = new(loop);
 
-    /// <summary>Counts of the tunnels this loop opens.</summary>
-    public TunnelCounts ClientTunnels { get; } = context.Tunnels.On(loop.Index, Http2Role.Client);
+    /// <summary>The tunnels this loop opens.</summary>
+    public TunnelRoster ClientTunnels { get; } = new(loop, context, Http2Role.Client);
 
-    /// <summary>Counts of the tunnels this loop accepts.</summary>
-    public TunnelCounts ServerTunnels { get; } = context.Tunnels.On(loop.Index, Http2Role.Server);
+    /// <summary>The tunnels this loop accepts.</summary>
+    public TunnelRoster ServerTunnels { get; } = new(loop, context, Http2Role.Server);
 
     public HandshakeGate Handshakes { get; } = new(loop);
 

@@ -5,6 +5,7 @@ using Ztunnel.Proxy;
 using Ztunnel.Settings;
 using Ztunnel.Telemetry.Metrics;
 using Ztunnel.Tls.Handshake;
+using Ztunnel.Tls.Revocation;
 
 namespace Ztunnel;
 
@@ -27,8 +28,9 @@ internal static class Composition
         DroppedTrafficLabels = settings.Observability.DroppedTrafficLabels,
     };
 
-    public static TlsSettings Tls(ZtunnelSettings settings, TimeProvider time, Action<string>? keyLog) => new()
+    public static TlsSettings Tls(ZtunnelSettings settings, Revocations? revocations, TimeProvider time, Action<string>? keyLog) => new()
     {
+        Revocations = revocations,
         Time = time,
         KeyLog = keyLog,
         KeyExchange = settings.ControlPlane.PostQuantumOnly ? KeyExchangePolicy.HybridOnly : KeyExchangePolicy.Standard,

@@ -75,7 +75,8 @@ public static class Daemon
         using KeyLogFile? keyLog = KeyLogFile.Open(settings.ControlPlane.KeyLogPath);
         if (settings.ControlPlane.KeyLogPath is { } exposed)
             DaemonLog.KeyLogInUse(log, exposed);
-        using Authority authority = Authority.Open(settings, Composition.Tls(settings, time, keyLog is null ? null : keyLog.Write), metrics, time, loggers);
+        await using RevocationChecks revocation = RevocationChecks.Start(settings, metrics, time, loggers);
+        using Authority authority = Authority.Open(settings, Composition.Tls(settings, revocation.Revocations, time, keyLog is null ? null : keyLog.Write), metrics, time, loggers);
         CheckPodList(settings);
 
         // 3. Loops, before any thread enters a pod's namespace: one started from there would stay there.
@@ -103,6 +104,7 @@ public static class Daemon
             Settings = Composition.Proxy(settings),
             Routing = Composition.Routing(settings),
             FetchAddress = sources.AddressFetcher,
+            Revocations = revocation.Revocations,
             Logs = loggers,
             Time = time,
         });

@@ -13,6 +13,8 @@ public readonly record struct ConnectionOutcome(EndReason Reason, string? Error)
 
     public static ConnectionOutcome PolicyChanged { get; } = new(EndReason.PolicyChanged, "connection closed due to policy change");
 
+    public static ConnectionOutcome Revoked { get; } = new(EndReason.CertificateRevoked, "connection closed: peer certificate revoked by CRL");
+
     public bool IsSuccess => Error is null;
 
     public ResponseFlag ResponseFlag => EndReasons.Describe(Reason).ResponseFlag;

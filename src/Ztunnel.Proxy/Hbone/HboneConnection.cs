@@ -3,7 +3,6 @@ using Ztunnel.Linux.Buffers;
 using Ztunnel.Linux.Loop;
 using Ztunnel.Linux.Sockets;
 using Ztunnel.Proxy.Connections;
-using Ztunnel.Proxy.Telemetry;
 using Ztunnel.Tls.Records;
 
 namespace Ztunnel.Proxy.Hbone;
@@ -63,15 +62,15 @@ internal sealed class HboneConnection : ISocketHandler, IHttp2Events
     /// <summary>The loop's gather list.</summary>
     public DeliveryBatch Deliveries { get; }
 
-    /// <summary>Where the tunnel and its streams are counted; null for one that is not.</summary>
-    public TunnelCounts? Counts { get; init; }
+    /// <summary>Where the tunnel is listed and counted, with its streams; null for one that is not.</summary>
+    public TunnelRoster? Counts { get; init; }
 
     public bool IsClosed { get; private set; }
 
     /// <summary>Starts moving bytes. Bytes that came with the end of the handshake were given to <see cref="TunnelReceiver.Prime"/>.</summary>
     public void Start()
     {
-        Counts?.Opened();
+        Counts?.Opened(this);
         Socket.Handler = this;
         ArmTick();
         Sender.Schedule();
@@ -259,7 +258,7 @@ internal sealed class HboneConnection : ISocketHandler, IHttp2Events
 
         IsClosed = true;
         // Whichever side hangs up first after the last GOAWAY: a tunnel that has served its time is not a lost one.
-        Counts?.Closed(cause.Reason == EndReason.TunnelLost && Http2.IsDraining && Http2.ActiveStreams == 0 ? EndReason.Completed : cause.Reason);
+        Counts?.Closed(this, cause.Reason == EndReason.TunnelLost && Http2.IsDraining && Http2.ActiveStreams == 0 ? EndReason.Completed : cause.Reason);
         _tick.Cancel();
         // A blocked socket cannot take close_notify: the peer learns of the end from the FIN.
         if (sendCloseNotify && !Sender.IsBlocked)

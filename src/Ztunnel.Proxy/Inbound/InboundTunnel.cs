@@ -93,8 +93,6 @@ internal sealed class InboundTunnel(WorkloadLoop home, LoopSocket socket, bool s
         Home.Proxy.ServerTunnels.Handshake(result.Outcome.Reason);
         if (!result.Succeeded)
         {
-            if (result.Outcome.Reason == EndReason.CertificateRevoked)
-                Home.Context.Traffic.Revoked(Reporter.Destination);
             if (!_closing)
                 Deny(result.Outcome with { Error = $"tls handshake error: {result.Outcome.Error}" });
             return;

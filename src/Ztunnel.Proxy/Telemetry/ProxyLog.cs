@@ -35,4 +35,7 @@ internal static partial class ProxyLog
 
     [LoggerMessage(2009, LogLevel.Warning, "skipping unknown policy {policy}")]
     public static partial void UnknownPolicy(ILogger log, string policy);
+
+    [LoggerMessage(2020, LogLevel.Information, "{direction} tunnel with {identity} closed because a certificate of its peer has been revoked; {streams} streams ended")]
+    public static partial void TunnelRevoked(ILogger log, string direction, string identity, int streams);
 }

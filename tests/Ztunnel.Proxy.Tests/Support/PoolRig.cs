@@ -15,6 +15,7 @@ using Ztunnel.Telemetry.Metrics;
 using Ztunnel.Testing;
 using Ztunnel.Tls.Certificates;
 using Ztunnel.Tls.Handshake;
+using Ztunnel.Tls.Revocation;
 
 namespace Ztunnel.Proxy.Tests.Support;
 
@@ -31,10 +32,12 @@ internal sealed class PoolRig : IAsyncDisposable
     private readonly PeerBehaviour _peer;
     private readonly MetricRegistry _metrics = new(new MetricSettings { Loops = 1 }, TimeProvider.System);
 
-    public PoolRig(SetUpLimits limits, bool answersTls, int maxStreams = 200)
+    public PoolRig(SetUpLimits limits, bool answersTls, int maxStreams = 200, Action<string>? keyLog = null)
     {
         TestAuthority authority = TestAuthority.Create();
-        WorkloadCertificate own = authority.IssueWorkload(Local);
+        WorkloadCertificate own = authority.IssueWorkload(Local, new TlsSettings { Revocations = Revocations, KeyLog = keyLog });
+        IssuedCertificate remote = authority.Issue(Remote.ToString());
+        RevokesPeer = RevocationSet.Read(authority.Revoke([remote.Leaf]));
         var store = new MeshStore();
         store.Replace(new MeshUpdate { Workloads = { new Workload { Uid = "c//Pod/default/client", Name = "client", Traits = new WorkloadTraits { Identity = Local } } } });
         _context = new ProxyContext
@@ -47,18 +50,27 @@ internal sealed class PoolRig : IAsyncDisposable
             Access = new AccessLog(_sink, new LogLevels(LogFilter.Default)),
             Settings = new ProxySettings { SetUp = limits },
             Routing = new RoutingContext(),
+            Revocations = Revocations,
             Logs = NullLoggerFactory.Instance,
         };
         var sockets = new SocketFactory(pod: null, new SocketSettings());
         var key = new LocalWorkloadKey("client", "default", "client");
         Pool = new HbonePool(new WorkloadLoop(new ProxyLoop(Loop, _context), new WorkloadContext(_context, key, sockets)));
-        _peer = new PeerBehaviour(answersTls ? authority.IssueWorkload(Remote) : null, maxStreams);
+        _peer = new PeerBehaviour(answersTls ? remote.ToWorkload(Remote) : null, maxStreams);
         _listener = ListenerSocket.Start(sockets.OpenListener(new IPEndPoint(IPAddress.Loopback, 0), ListenerKind.Plain), _loops, _peer);
     }
 
     public EventLoop Loop => _loops.Loops[0];
 
     public HbonePool Pool { get; }
+
+    public Revocations Revocations { get; } = new();
+
+    /// <summary>Lists that name the peer's certificate.</summary>
+    public RevocationSet RevokesPeer { get; }
+
+    /// <summary>What the loop knows of the tunnels it opened.</summary>
+    public TunnelRoster Roster => Pool.Home.Proxy.ClientTunnels;
 
     /// <summary>TCP connections the peer has seen.</summary>
     public int Accepted => _peer.Accepted;
@@ -67,14 +79,19 @@ internal sealed class PoolRig : IAsyncDisposable
     public string[] Scrape(string prefix) => Scraped.Lines(_metrics, prefix);
 
     /// <summary>Opens a stream and waits until it is answered, or says why not.</summary>
-    public Task<OpenStreamResult> OpenAsync() => OnLoopAsync(async () =>
+    public async Task<OpenStreamResult> OpenAsync()
     {
-        var owner = new StreamOwner();
-        var request = new TunnelRequest("127.0.0.1:80", "", "for=\"127.0.0.1:1\"", "00-0-0-00");
-        OpenStreamResult result = await Pool.OpenStreamAsync(new TunnelKey(_listener.LocalEndPoint, [Remote]), request, owner, long.MaxValue);
+        OpenStreamResult result = await OpenUnansweredAsync();
         if (result.Stream is not null)
-            Assert.Equal(200, await owner.Answered.Task.WaitAsync(TunnelPair.Limit));
+            Assert.Equal(200, await ((StreamOwner)result.Stream.Owner).Answered.Task.WaitAsync(TunnelPair.Limit));
         return result;
+    }
+
+    /// <summary>Opens a stream, or says why not. Its answer is still to come.</summary>
+    public Task<OpenStreamResult> OpenUnansweredAsync() => OnLoopAsync(async () =>
+    {
+        var request = new TunnelRequest("127.0.0.1:80", "", "for=\"127.0.0.1:1\"", "00-0-0-00");
+        return await Pool.OpenStreamAsync(new TunnelKey(_listener.LocalEndPoint, [Remote]), request, new StreamOwner(), long.MaxValue);
     });
 
     public async Task<T> OnLoopAsync<T>(Func<Task<T>> function)
@@ -138,8 +155,10 @@ internal sealed class PoolRig : IAsyncDisposable
         private async Task ServeAsync(LoopSocket socket, WorkloadCertificate own, HandshakeGate gate)
         {
             HandshakeResult result = await HandshakePump.RunAsync(socket, TlsHandshake.StartServer(own), gate, TunnelPair.Limit);
+            if (!result.Succeeded)
+                return;
             Http2Settings settings = Http2Settings.ForServer with { MaxConcurrentStreams = maxStreams };
-            var tunnel = new HboneConnection(socket, result.Session!, Http2Role.Server, settings, new DeliveryBatch(), this);
+            var tunnel = new HboneConnection(socket, result.Session, Http2Role.Server, settings, new DeliveryBatch(), this);
             if (result.Received is { } received)
                 tunnel.Receiver.Prime(received, result.ReceivedBytes);
             tunnel.Start();

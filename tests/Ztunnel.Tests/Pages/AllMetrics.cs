@@ -36,6 +36,7 @@ internal static class AllMetrics
         new XdsStatus(time).Register(metrics);
         _ = new CertificateTelemetry(metrics, NullLoggerFactory.Instance);
         Authority.Open(TestSource.Read(), TlsSettings.Default, metrics, time, NullLoggerFactory.Instance).Dispose();
+        await RevocationChecks.Start(TestSource.Read(), metrics, time, NullLoggerFactory.Instance).DisposeAsync();
         await using var certificates = new CertificateStore(new NoAuthority(), new CertificateStoreSettings(), time);
         CertificateTelemetry.AddState(metrics, certificates, time);
         PodTelemetry.AddTo(metrics, static () => []);
