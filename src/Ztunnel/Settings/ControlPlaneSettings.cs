@@ -129,7 +129,13 @@ public sealed record ControlPlaneSettings
         if (value.Length == 0)
             return null;
         string text = value.Contains("://", StringComparison.Ordinal) ? value : "https://" + value;
-        if (Uri.TryCreate(text, UriKind.Absolute, out Uri? address) && address.Scheme == Uri.UriSchemeHttps && address.Host.Length > 0)
+        if (Uri.TryCreate(text, UriKind.Absolute, out Uri? address) && address.UserInfo.Length > 0)
+        {
+            reader.Invalid(name, "(not shown)", "a user name or password has no place in it; AUTH_TOKEN says who we are");
+            return null;
+        }
+
+        if (address is not null && address.Scheme == Uri.UriSchemeHttps && address.Host.Length > 0)
             return address;
         reader.Invalid(name, value, "expected host:port or https://host:port; plain http is refused");
         return null;

@@ -19,31 +19,52 @@ public sealed class CertificateService
     private static readonly TimeSpan LongestLifetime = TimeSpan.FromDays(90);
 
     private readonly TimeProvider _time;
-    private volatile TestAuthority _signer;
-    private ImmutableArray<string> _rootPems;
+    private readonly Lock _rotating = new();   // guards what follows
+    private TestAuthority? _signer;
+    private ImmutableArray<string> _rootPems = [];
     private int _issued;
 
+    /// <param name="time">The clock of the certificates.</param>
+    /// <param name="signer">Null: a self-signed root with an RSA key, as istiod's own is, made when it is first needed.</param>
     public CertificateService(TimeProvider time, TestAuthority? signer = null)
     {
         _time = time;
-        _signer = signer ?? TestAuthority.CreateRsa();
-        _rootPems = [_signer.RootPem];
+        _signer = signer;
     }
 
     /// <summary>Certificates signed so far.</summary>
     public int Issued => Volatile.Read(ref _issued);
 
-    public string RootBundle => string.Join('\n', _rootPems);
+    public string RootBundle => Current().Bundle;
 
     /// <summary>Another root signs from now on; those before stay in the bundle until <see cref="RetireOldRoots"/>.</summary>
     public void RotateRoot()
     {
         TestAuthority next = TestAuthority.Create();
-        _rootPems = [.. _rootPems, next.RootPem];
-        _signer = next;
+        Current();
+        lock (_rotating)
+        {
+            _rootPems = [.. _rootPems, next.RootPem];
+            _signer = next;
+        }
     }
 
-    public void RetireOldRoots() => _rootPems = [_signer.RootPem];
+    public void RetireOldRoots()
+    {
+        TestAuthority signer = Current().Signer;
+        lock (_rotating)
+            _rootPems = [signer.RootPem];
+    }
+
+    private (TestAuthority Signer, string Bundle) Current()
+    {
+        lock (_rotating)
+        {
+            _signer ??= TestAuthority.CreateRsa();
+            if (_rootPems.IsEmpty) _rootPems = [_signer.RootPem];
+            return (_signer, string.Join('\n', _rootPems));
+        }
+    }
 
     /// <param name="request">As it came.</param>
     /// <param name="caller">Whom the token speaks for; null where nobody checks.</param>
@@ -57,9 +78,10 @@ public sealed class CertificateService
         DateTimeOffset now = _time.GetUtcNow();
         try
         {
-            IReadOnlyList<string> chain = _signer.SignKey(request.Csr, wrongIdentity ?? identity, now - Backdating, now + lifetime);
+            (TestAuthority signer, string bundle) = Current();
+            IReadOnlyList<string> chain = signer.SignKey(request.Csr, wrongIdentity ?? identity, now - Backdating, now + lifetime);
             Interlocked.Increment(ref _issued);
-            return new IstioCertificateResponse { CertChain = { chain, RootBundle } };
+            return new IstioCertificateResponse { CertChain = { chain, bundle } };
         }
         catch (Exception error) when (error is CryptographicException or ArgumentException)
         {

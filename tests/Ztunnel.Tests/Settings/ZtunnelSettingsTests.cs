@@ -125,6 +125,7 @@ public sealed class ZtunnelSettingsTests
     [InlineData("AUTH_TOKEN", "", "invalid env var AUTH_TOKEN= (expected a path or a token)")]
     [InlineData("CA_ADDRESS", "", "invalid configuration: CA_ADDRESS is empty; expected the address of a certificate authority, or FAKE_CA=true")]
     [InlineData("XDS_ADDRESS", "http://istiod:15010", "invalid env var XDS_ADDRESS=http://istiod:15010 (expected host:port or https://host:port; plain http is refused)")]
+    [InlineData("XDS_ADDRESS", "https://me:s3cr3t@istiod:15012", "invalid env var XDS_ADDRESS=(not shown) (a user name or password has no place in it; AUTH_TOKEN says who we are)")]
     [InlineData("HTTP2_FRAME_SIZE", "1000", "invalid env var HTTP2_FRAME_SIZE=1000 (expected a whole number from 16384 to 16777215)")]
     [InlineData("ZTUNNEL_METRICS_DROPPED_LABELS", "source_app,reporter", "invalid env var ZTUNNEL_METRICS_DROPPED_LABELS=source_app,reporter ('reporter' is no traffic label that can be left out)")]
     [InlineData("ZTUNNEL_UNKNOWN_POLICY", "allow", "invalid env var ZTUNNEL_UNKNOWN_POLICY=allow (ZTUNNEL_UNKNOWN_POLICY must be one of deny, skip)")]

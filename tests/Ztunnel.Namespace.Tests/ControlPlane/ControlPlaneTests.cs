@@ -1,0 +1,80 @@
+using Ztunnel.Namespace.Tests.Network;
+using Ztunnel.Testing.Namespaces;
+using Ztunnel.Testing.Processes;
+
+namespace Ztunnel.Namespace.Tests.ControlPlane;
+
+/// <summary>The native binary with a control plane that is late, goes away and comes back as another one (control-path 11): what pods and the node's probe see of it.</summary>
+public sealed class ControlPlaneTests
+{
+    [NamespaceFact]
+    public async Task ControlPlane_LateThenGoneThenBack_ServesFromTheFirstStateOn()
+    {
+        using ControlPlaneNetwork network = await ControlPlaneNetwork.CreateAsync();
+
+        // Down at start: nothing is served, the probe says what is missing, and so does the log.
+        Task ready = network.StartZtunnelAsync(("SECRET_TTL", "1h"));
+        await network.Node.WaitForLogAsync("XDS client connection error", "retrying in");
+        Assert.Equal("not ready, pending: proxy, state manager, workload proxy manager", (await network.ReadinessAsync()).TrimEnd('\n'));
+        Assert.StartsWith("ConnectionRefusedError", await network.Client.RunAsync("send", MeshFile.Vip, 80, "x"), StringComparison.Ordinal);
+
+        // It comes: ready without a restart, certificates from its authority.
+        await network.StartIstiodAsync();
+        await ready;
+        Assert.Equal("helloworldhelloworld", await network.Client.RunAsync("send", MeshFile.Vip, 80, "helloworld"));
+        await network.Node.WaitForLogAsync("connection complete", $"src.identity=\"{network.Client.Identity}\"", $"dst.identity=\"{network.Server.Identity}\"", "direction=\"inbound\"");
+        Assert.Equal("xx", await network.Client.RunAsync("send", network.Guarded.Address, 8080, "x"));
+
+        // It goes: the last state serves on, new connections included, and the probe does not mind.
+        using TestProcess live = network.Client.Start("hold", network.Guarded.Address, 8080);
+        live.SendLine("one");
+        await live.WaitForLineAsync(static line => line == "answer oneone");
+        network.StopIstiod();
+        network.WriteMesh("nobody");
+        Assert.Equal("yy", await network.Client.RunAsync("send", network.Guarded.Address, 8080, "y"));
+        Assert.Equal("zz", await network.Client.RunAsync("send", MeshFile.Vip, 80, "z"));
+        Assert.Equal("ready", (await network.ReadinessAsync()).TrimEnd('\n'));
+
+        // It comes back with another root, other tokens and another policy: all three are taken over, and the live connection is judged again.
+        await network.StartIstiodAsync();
+        await network.Node.WaitForLogAsync("connection complete", "connection closed due to policy change");
+        Assert.Equal("reset", await network.Client.RunAsync("expect", network.Guarded.Address, 8080));
+
+        network.Node.Ztunnel.Signal("TERM");
+        Assert.Equal(0, network.Node.Ztunnel.WaitForEnd(TestCommand.Limit).ExitCode);
+    }
+
+    [NamespaceFact]
+    public async Task Stopped_WhileWaitingForTheControlPlane_EndsInTime()
+    {
+        using ControlPlaneNetwork network = ControlPlaneNetwork.Create();
+        Task ready = network.StartZtunnelAsync();
+        await network.Node.WaitForLogAsync("XDS client connection error");
+
+        network.Node.Ztunnel.Signal("TERM");
+
+        Assert.Equal(0, network.Node.Ztunnel.WaitForEnd(TestCommand.Limit).ExitCode);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => ready);
+    }
+
+    [NamespaceFact]
+    public async Task OnDemand_FirstUse_AsksOnceAndRefusesWhatStaysUnknown()
+    {
+        using ControlPlaneNetwork network = await ControlPlaneNetwork.CreateAsync();
+        await network.StartIstiodAsync();
+        await network.StartZtunnelAsync(("XDS_ON_DEMAND", "true"));
+
+        // A service by its address, at first use: through the mesh, not past it.
+        Assert.Equal("xx", await network.Client.RunAsync("send", MeshFile.Vip, 80, "x"));
+        await network.Node.WaitForLogAsync("connection complete", "dst.service=\"server.default.svc.cluster.local\"", "direction=\"outbound\"", $"dst.identity=\"{network.Server.Identity}\"");
+
+        // An address that the control plane says is nobody's: outside of the mesh; the second time nobody is asked.
+        Assert.Equal("xx", await network.Client.RunAsync("send", network.Outsider.Address, 8080, "x"));
+        await network.TellIstiodAsync("hold");
+        Assert.Equal("yy", await network.Client.RunAsync("send", network.Outsider.Address, 8080, "y"));
+
+        // An address that nobody says anything about: it may be a workload that must not be spoken to in plain text.
+        Assert.Equal("reset", await network.Client.RunAsync("expect", "10.213.9.77", 8080));
+        await network.Node.WaitForLogAsync("connection failed", "the control plane did not say in time what /10.213.9.77 is");
+    }
+}
