@@ -1,7 +1,9 @@
 using Ztunnel.Linux;
 using Ztunnel.Linux.Sockets;
+using Ztunnel.Mesh.Routing;
 using Ztunnel.Mesh.State;
 using Ztunnel.Proxy.Accepting;
+using Ztunnel.Proxy.Outbound;
 
 namespace Ztunnel.Proxy;
 
@@ -20,6 +22,10 @@ public sealed class ProxyFactory
             revocations.Changed += OnRevocationsChanged;
         _balance = new LoopBalance([.. context.Loops.Loops], [.. _loops.Select(static loop => loop.Load)]);
     }
+
+    /// <summary>What the loops know of the endpoints at this moment.</summary>
+    public async Task<ILoadView> DescribeLoadAsync() =>
+        new NodeLoad(await Task.WhenAll(_loops.Select(static loop => OnLoop.RunAsync(loop.Loop, loop, static loop => loop.Endpoints.Describe()))).ConfigureAwait(false));
 
     /// <summary>Binds and serves the listeners of one pod.</summary>
     /// <param name="workload">Who the pod is.</param>

@@ -96,7 +96,7 @@ public sealed class WorkloadProxy
         if (graceful)
             await DrainAsync();
 
-        await Task.WhenAll(_homes.Select(static home => OnLoopAsync(home, static home =>
+        await Task.WhenAll(_homes.Select(static home => OnLoop.RunAsync(home.Loop, home, static home =>
         {
             foreach (InboundTunnel tunnel in home.InboundTunnels.ToArray())
                 tunnel.Shutdown(ConnectionOutcome.Drained);
@@ -110,7 +110,7 @@ public sealed class WorkloadProxy
     /// <summary>The open connections, for the admin port.</summary>
     public async Task<IReadOnlyList<ConnectionEntry>> DescribeConnectionsAsync()
     {
-        IReadOnlyList<ConnectionEntry>[] entries = await Task.WhenAll(_homes.Select(static home => OnLoopAsync(home, static home => home.Connections.Describe())));
+        IReadOnlyList<ConnectionEntry>[] entries = await Task.WhenAll(_homes.Select(static home => OnLoop.RunAsync(home.Loop, home, static home => home.Connections.Describe())));
         return [.. entries.SelectMany(static list => list)];
     }
 
@@ -134,7 +134,7 @@ public sealed class WorkloadProxy
 
     private async Task DrainAsync()
     {
-        Task[] empty = await Task.WhenAll(_homes.Select(static home => OnLoopAsync(home, static home =>
+        Task[] empty = await Task.WhenAll(_homes.Select(static home => OnLoop.RunAsync(home.Loop, home, static home =>
         {
             foreach (InboundTunnel tunnel in home.InboundTunnels.ToArray())
                 tunnel.Drain();
@@ -158,27 +158,6 @@ public sealed class WorkloadProxy
 
         foreach (WorkloadLoop home in _homes)
             home.Loop.Post(static state => ((WorkloadLoop)state!).Reauthorize(((WorkloadLoop)state).Context.Mesh.Current), home);
-    }
-
-    /// <summary>Runs <paramref name="action"/> on the loop it belongs to.</summary>
-    private static Task<T> OnLoopAsync<T>(WorkloadLoop home, Func<WorkloadLoop, T> action)
-    {
-        var completion = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        bool accepted = home.Loop.Post(static state =>
-        {
-            (WorkloadLoop home, Func<WorkloadLoop, T> action, TaskCompletionSource<T> completion) = ((WorkloadLoop, Func<WorkloadLoop, T>, TaskCompletionSource<T>))state!;
-            try
-            {
-                completion.SetResult(action(home));
-            }
-            catch (Exception exception) // goes to whoever asked
-            {
-                completion.SetException(exception);
-            }
-        }, (home, action, completion));
-        if (!accepted)
-            completion.SetCanceled();
-        return completion.Task;
     }
 }
 

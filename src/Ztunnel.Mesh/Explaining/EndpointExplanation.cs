@@ -10,8 +10,9 @@ namespace Ztunnel.Mesh.Explaining;
 /// <param name="TargetPort">The port that serves the connection there; null when it has none.</param>
 /// <param name="Rank">0 for those that are tried first; null when it is not used at all.</param>
 /// <param name="Obstacle">Why it is not used; null when it is.</param>
+/// <param name="Connections">Open connections of this node to it.</param>
 /// <param name="IsAvoided">It failed a short while ago and is tried last.</param>
-public sealed record EndpointExplanation(Workload Workload, HealthStatus Status, ushort? TargetPort, int? Rank, string? Obstacle, bool IsAvoided);
+public sealed record EndpointExplanation(Workload Workload, HealthStatus Status, ushort? TargetPort, int? Rank, string? Obstacle, int Connections, bool IsAvoided);
 
 /// <summary>Lists the endpoints of a service in the order of load balancing (control-path 5.6).</summary>
 internal static class EndpointExplainer
@@ -41,7 +42,7 @@ internal static class EndpointExplainer
         return listed;
 
         EndpointExplanation Describe(in EndpointMember member, int? rank, string? obstacle) =>
-            new(member.Workload, member.Status, TargetPort.Find(service, member, servicePort, isWaypoint), rank, obstacle, load.IsAvoided(member.Workload));
+            new(member.Workload, member.Status, TargetPort.Find(service, member, servicePort, isWaypoint), rank, obstacle, load.Connections(member.Workload), load.IsAvoided(member.Workload));
 
         string Obstacle(in EndpointMember member) =>
             table is null ? $"the service has no port {servicePort}"

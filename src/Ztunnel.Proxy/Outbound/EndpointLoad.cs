@@ -21,6 +21,10 @@ internal sealed class EndpointLoad(EventLoop loop) : ILoadView
 
     public bool IsAvoided(Workload workload) => _entries.TryGetValue(workload.Uid, out Entry entry) && entry.AvoidedUntil > loop.NowMilliseconds;
 
+    /// <summary>The endpoints that are used or avoided now.</summary>
+    public IReadOnlyList<EndpointState> Describe() =>
+        [.. _entries.Select(entry => new EndpointState(entry.Key, entry.Value.Connections, entry.Value.AvoidedUntil > loop.NowMilliseconds))];
+
     /// <summary>A connection to the endpoint is being opened.</summary>
     public void Started(Workload workload)
     {

@@ -49,7 +49,7 @@ public sealed class ExplainPageTests : IAsyncLifetime
                 },
             },
         });
-        var page = new ExplainPage(new ExplainContext(_mesh, new RoutingContext(), PolicySettings.Default, () => _certificates, _failures, TimeProvider.System));
+        var page = new ExplainPage(new ExplainContext(_mesh, new RoutingContext(), PolicySettings.Default, static () => Task.FromResult<ILoadView>(NoLoad.Instance), () => _certificates, _failures, TimeProvider.System));
         var admin = new AdminPort([new IPEndPoint(IPAddress.Loopback, _port)], new LogLevels(LogFilter.Default), static () => { }, new NoDump(), [page], NullLoggerFactory.Instance);
         _server = new HttpServer([admin], NullLoggerFactory.Instance);
         await _server.StartAsync(CancellationToken.None);

@@ -16,11 +16,12 @@ namespace Ztunnel.Http.Explain;
 /// <param name="Mesh">The state of now.</param>
 /// <param name="Routing">Own settings of routing.</param>
 /// <param name="Policies">Own settings of authorization.</param>
+/// <param name="Load">What is known of the endpoints.</param>
 /// <param name="Certificates">What is held for an identity.</param>
 /// <param name="Failures">The latest failures.</param>
 /// <param name="Time">The clock.</param>
 public sealed record ExplainContext(
-    IMeshStore Mesh, RoutingContext Routing, PolicySettings Policies, Func<IReadOnlyList<CertificateStatus>> Certificates, FailureJournal Failures, TimeProvider Time);
+    IMeshStore Mesh, RoutingContext Routing, PolicySettings Policies, Func<Task<ILoadView>> Load, Func<IReadOnlyList<CertificateStatus>> Certificates, FailureJournal Failures, TimeProvider Time);
 
 /// <summary>
 /// <c>/debug/explain?source=WORKLOAD&amp;destination=HOST:PORT[&amp;format=json]</c>: what would become of the connection, and why, by the state of now and without traffic. 400 names what
@@ -33,29 +34,40 @@ public sealed class ExplainPage(ExplainContext ask) : IAdminPage
 
     private const int MaxFailures = 10;
 
+    // A loop's turn takes milliseconds; one that is stuck is an answer of its own.
+    private static readonly TimeSpan LoopLimit = TimeSpan.FromSeconds(2);
+
     public string Path => "debug/explain";
 
     public string Description => "explain what would become of a connection: ?source=namespace/name&amp;destination=host:port[&amp;format=json]";
 
-    public Task AnswerAsync(HttpContext context)
+    public async Task AnswerAsync(HttpContext context)
     {
         string format = context.Query("format") ?? "text";
         if (format is not ("text" or "json"))
-            return context.AnswerTextAsync(StatusCodes.Status400BadRequest, $"format: \"{format}\" is not known; expected text or json\n");
-        if (!QuestionReader.TryRead(ask.Mesh.Current, ask.Routing.Network, context.Query("source"), context.Query("destination"), out ConnectionQuestion? question, out string? mistake))
-            return context.AnswerTextAsync(StatusCodes.Status400BadRequest, mistake + "\n");
+        {
+            await context.AnswerTextAsync(StatusCodes.Status400BadRequest, $"format: \"{format}\" is not known; expected text or json\n").ConfigureAwait(false);
+            return;
+        }
 
-        ExplanationReport report = Explain(question);
+        if (!QuestionReader.TryRead(ask.Mesh.Current, ask.Routing.Network, context.Query("source"), context.Query("destination"), out ConnectionQuestion? question, out string? mistake))
+        {
+            await context.AnswerTextAsync(StatusCodes.Status400BadRequest, mistake + "\n").ConfigureAwait(false);
+            return;
+        }
+
+        ILoadView load = await ask.Load().WaitAsync(LoopLimit, ask.Time, context.RequestAborted).ConfigureAwait(false);
+        ExplanationReport report = Explain(question, load);
         context.Response.Headers[DeliveredHeader] = report.Obstacle is null ? "true" : "false";
-        return format == "text"
+        await (format == "text"
             ? context.AnswerTextAsync(StatusCodes.Status200OK, ReportText.Write(report))
-            : context.AnswerTextAsync(StatusCodes.Status200OK, Json(report), "application/json");
+            : context.AnswerTextAsync(StatusCodes.Status200OK, Json(report), "application/json")).ConfigureAwait(false);
     }
 
-    private ExplanationReport Explain(ConnectionQuestion question)
+    private ExplanationReport Explain(ConnectionQuestion question, ILoadView load)
     {
-        // What a loop knows of load and failures stays on that loop; here endpoints are all equal, and the draw among equals is the first.
-        ConnectionExplanation explanation = ConnectionExplainer.Explain(ask.Mesh.Current, ask.Routing, ask.Policies, question, FirstChoice.Instance, NoLoad.Instance);
+        // Each loop decides by what it knows itself; here all of it counts, and the draw among equals is the first.
+        ConnectionExplanation explanation = ConnectionExplainer.Explain(ask.Mesh.Current, ask.Routing, ask.Policies, question, FirstChoice.Instance, load);
         CertificateStatus? certificate = ask.Certificates().FirstOrDefault(status => status.Identity.Equals(question.Source.Identity));
         FailureGroup[] failures = [.. FailureGroup.Gather(ask.Failures.Latest().Where(failure => IsOnTheWay(failure, explanation))).Take(MaxFailures)];
         return new ExplanationReport(explanation, certificate, failures, ask.Time.GetUtcNow());

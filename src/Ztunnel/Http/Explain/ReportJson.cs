@@ -79,6 +79,8 @@ internal static class ReportJson
         if (endpoint.Rank is { } rank)
             json.WriteNumber("rank", rank);
         WriteOptional(json, "notUsedBecause", endpoint.Obstacle);
+        json.WriteNumber("openConnections", endpoint.Connections);
+        json.WriteBoolean("avoidedAfterFailure", endpoint.IsAvoided);
     }
 
     private static void WriteAuthorization(Utf8JsonWriter json, ConnectionExplanation explanation)

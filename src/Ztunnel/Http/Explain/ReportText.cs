@@ -59,7 +59,8 @@ internal static class ReportText
             string address = endpoint.Workload.Addresses.Count > 0 ? endpoint.Workload.Addresses[0].ToString() : "no address";
             string port = endpoint.TargetPort is { } target ? target.ToString(CultureInfo.InvariantCulture) : "-";
             string use = endpoint.Obstacle is { } obstacle ? $"not used: {obstacle}" : $"rank {endpoint.Rank}";
-            Line(text, $"  {endpoint.Workload.Uid}  {address}  port {port}  {(endpoint.Status == HealthStatus.Healthy ? "healthy" : "unhealthy")}  {use}");
+            string lately = endpoint.IsAvoided ? ", failed a moment ago: tried last" : "";
+            Line(text, $"  {endpoint.Workload.Uid}  {address}  port {port}  {(endpoint.Status == HealthStatus.Healthy ? "healthy" : "unhealthy")}  {use}{lately}, {endpoint.Connections} open");
         }
     }
 
