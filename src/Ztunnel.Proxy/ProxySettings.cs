@@ -43,6 +43,9 @@ public sealed record ProxySettings
     /// <summary>Limits of each step of setting a connection up.</summary>
     public SetUpLimits SetUp { get; init; } = new();
 
+    /// <summary>Whether what policies decide is logged at info instead of debug. AUTHZ_POLICY_INFO_LOGGING, default false.</summary>
+    public bool PolicyDecisionsAtInfo { get; init; }
+
     /// <summary>How policies are read.</summary>
     public PolicySettings Policies { get; init; } = new();
 }

@@ -67,6 +67,7 @@ internal static class Composition
         Http2ConnectionWindowBytes = settings.Tuning.ConnectionWindowBytes,
         Http2FrameBytes = settings.Tuning.FrameBytes,
         TerminationDeadline = settings.Tuning.TerminationDeadline,
+        PolicyDecisionsAtInfo = settings.Mode.PolicyDecisionsAtInfo,
         Policies = new PolicySettings { UnknownPolicies = settings.Mode.UnknownPoliciesSkipped ? UnknownPolicyHandling.Skip : UnknownPolicyHandling.FailClosed },
     };
 }

@@ -1,7 +1,9 @@
+using Microsoft.Extensions.Logging;
 using Ztunnel.Mesh.Authorization;
 using Ztunnel.Mesh.Model;
 using Ztunnel.Mesh.State;
 using Ztunnel.Proxy.Connections;
+using Ztunnel.Proxy.Telemetry;
 
 namespace Ztunnel.Proxy.Inbound;
 
@@ -22,7 +24,7 @@ internal static class InboundAuthorizer
         MeshSnapshot mesh = home.Context.Mesh.Current;
         PolicyDecision decision = Evaluate(home, mesh, local, in connection);
         return decision.Outcome != PolicyOutcome.PolicyUnknown
-            ? ValueTask.FromResult(Counted(home, decision))
+            ? ValueTask.FromResult(Told(home, decision, in connection))
             : new ValueTask<PolicyDecision>(WaitForPoliciesAsync(home, local, connection, decision));
     }
 
@@ -53,15 +55,16 @@ internal static class InboundAuthorizer
             mesh => Evaluate(home, mesh, local, in connection) is { Outcome: not PolicyOutcome.PolicyUnknown } known ? known : null,
             PolicyArrivalForNewConnections, home.Context.Time, CancellationToken.None);
         if (later is not null)
-            return Counted(home, later);
+            return Told(home, later, in connection);
 
         foreach (string policy in first.UnknownPolicies)
             ProxyLog.UnknownPolicy(home.Context.StateLog, policy);
-        return Counted(home, first);
+        return Told(home, first, in connection);
     }
 
-    private static PolicyDecision Counted(WorkloadLoop home, PolicyDecision decision)
+    private static PolicyDecision Told(WorkloadLoop home, PolicyDecision decision, in PolicyConnection connection)
     {
+        PolicyLog.Decided(home.Context.StateLog, home.Context.Settings.PolicyDecisionsAtInfo ? LogLevel.Information : LogLevel.Debug, decision, in connection);
         home.Context.Outcomes.Decided(home.Loop.Index, decision.Outcome);
         return decision;
     }
