@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Text.Json;
 using Ztunnel.Mesh.Collections;
 using Ztunnel.Mesh.Model;
@@ -9,6 +10,12 @@ namespace Ztunnel.Http.Dump;
 /// <summary>Workloads and services as istioctl reads them (control-path 9.2): keys in alphabetical order, empty ones left out where the existing program leaves them out.</summary>
 internal static class MeshJson
 {
+    // An IPv6 address with scope is at most 65 characters long; names of networks are short.
+    private const int LongestAddress = 160;
+
+    // A host name is at most 253 characters long, a namespace 63.
+    private const int LongestName = 320;
+
     /// <param name="json">The writer.</param>
     /// <param name="workload">The record.</param>
     /// <param name="withPorts">The local file's own view shows the ports of the services that a workload serves; the state has them at the service and only names it here.</param>
@@ -45,7 +52,7 @@ internal static class MeshJson
             json.WriteBoolean("nativeTunnel", value: true);
         WriteText(json, "network", workload.Network);
         WriteGateway(json, "networkGateway", workload.NetworkGateway);
-        json.WriteString("networkMode", workload.NetworkMode.ToString());
+        json.WriteString("networkMode", Word(workload.NetworkMode));
         WriteText(json, "node", workload.Node);
         json.WriteString("protocol", workload.Protocol == TunnelProtocol.Hbone ? "HBONE" : "TCP");
         WriteText(json, "serviceAccount", workload.ServiceAccount);
@@ -53,13 +60,13 @@ internal static class MeshJson
             WriteMemberships(json, workload);
         else
             WriteServiceNames(json, workload);
-        json.WriteString("status", workload.Status.ToString());
+        json.WriteString("status", Word(workload.Status));
         WriteText(json, "trustDomain", workload.TrustDomain);
         WriteText(json, "uid", workload.Uid);
         WriteGateway(json, "waypoint", workload.Waypoint);
         json.WriteStartArray("workloadIps");
         for (int i = 0; i < workload.Addresses.Count; i++)
-            json.WriteStringValue(workload.Addresses[i].ToString());
+            WriteAddress(json, network: null, workload.Addresses[i]);
         json.WriteEndArray();
         WriteText(json, "workloadName", workload.WorkloadName);
         WriteText(json, "workloadType", workload.WorkloadType);
@@ -100,7 +107,7 @@ internal static class MeshJson
         json.WriteEndArray();
         json.WriteStartArray("vips");
         foreach (NetworkAddress vip in service.Vips)
-            json.WriteStringValue(vip.ToString());
+            WriteAddress(json, vip.Network, vip.Address);
         json.WriteEndArray();
         json.WriteString("visibility", service.Visibility.ToString());
         WriteGateway(json, "waypoint", service.Waypoint);
@@ -112,11 +119,14 @@ internal static class MeshJson
     public static void WriteEndpoints(Utf8JsonWriter json, IEnumerable<EndpointMember> endpoints)
     {
         json.WriteStartObject();
-        foreach (EndpointMember endpoint in endpoints.OrderBy(static endpoint => endpoint.Workload.Uid, StringComparer.Ordinal))
+        EndpointMember[] sorted = [.. endpoints];
+        if (sorted.Length > 1)
+            Array.Sort(sorted, static (one, other) => string.CompareOrdinal(one.Workload.Uid, other.Workload.Uid));
+        foreach (EndpointMember endpoint in sorted)
         {
             json.WriteStartObject(endpoint.Workload.Uid);
             WritePorts(json, "port", endpoint.Ports);
-            json.WriteString("status", endpoint.Status.ToString());
+            json.WriteString("status", Word(endpoint.Status));
             json.WriteString("workloadUid", endpoint.Workload.Uid);
             json.WriteEndObject();
         }
@@ -138,8 +148,9 @@ internal static class MeshJson
     private static void WriteMemberships(Utf8JsonWriter json, Workload workload)
     {
         json.WriteStartObject("services");
+        Span<char> buffer = stackalloc char[LongestName];
         foreach (ServiceMembership membership in workload.Services)
-            WritePorts(json, membership.Service.ToString(), membership.Ports);
+            WritePorts(json, Format(buffer, membership.Service), membership.Ports);
         json.WriteEndObject();
     }
 
@@ -147,9 +158,10 @@ internal static class MeshJson
     {
         if (workload.Services.IsEmpty)
             return;
+        Span<char> buffer = stackalloc char[LongestName];
         json.WriteStartArray("services");
         foreach (ServiceMembership membership in workload.Services)
-            json.WriteStringValue(membership.Service.ToString());
+            json.WriteStringValue(Format(buffer, membership.Service));
         json.WriteEndArray();
     }
 
@@ -191,13 +203,48 @@ internal static class MeshJson
         json.WriteEndObject();
     }
 
-    private static void WritePorts(Utf8JsonWriter json, string name, PortMap ports)
+    private static void WritePorts(Utf8JsonWriter json, ReadOnlySpan<char> name, PortMap ports)
     {
+        Span<char> digits = stackalloc char[5];
         json.WriteStartObject(name);
         for (int i = 0; i < ports.Count; i++)
-            json.WriteNumber(ports[i].ServicePort.ToString(CultureInfo.InvariantCulture), ports[i].TargetPort);
+        {
+            ports[i].ServicePort.TryFormat(digits, out int length, default, CultureInfo.InvariantCulture);
+            json.WriteNumber(digits[..length], ports[i].TargetPort);
+        }
+
         json.WriteEndObject();
     }
+
+    // In place: a text for each membership would be most of what a dump allocates.
+    private static ReadOnlySpan<char> Format(Span<char> buffer, NamespacedName name) =>
+        buffer.TryWrite($"{name.Namespace}/{name.Name}", out int length) ? buffer[..length] : name.ToString();
+
+    // Formatted in place: the text that an address keeps once it was asked for it would stay as long as the address.
+    private static void WriteAddress(Utf8JsonWriter json, string? network, IPAddress address)
+    {
+        Span<char> text = stackalloc char[LongestAddress];
+        int start = 0;
+        if (network is not null)
+        {
+            if (network.Length > LongestAddress / 2)
+            {
+                json.WriteStringValue($"{network}/{address}");
+                return;
+            }
+
+            network.CopyTo(text);
+            text[network.Length] = '/';
+            start = network.Length + 1;
+        }
+
+        address.TryFormat(text[start..], out int length);
+        json.WriteStringValue(text[..(start + length)]);
+    }
+
+    private static string Word(HealthStatus status) => status == HealthStatus.Healthy ? nameof(HealthStatus.Healthy) : nameof(HealthStatus.Unhealthy);
+
+    private static string Word(NetworkMode mode) => mode == NetworkMode.Standard ? nameof(NetworkMode.Standard) : nameof(NetworkMode.HostNetwork);
 
     private static void WriteText(Utf8JsonWriter json, string name, string value)
     {

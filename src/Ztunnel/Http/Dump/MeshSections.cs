@@ -17,41 +17,11 @@ internal static class MeshSections
             () => mesh.Current.Services.OrderBy(static service => service.Hostname, StringComparer.Ordinal).ThenBy(static service => service.Namespace, StringComparer.Ordinal),
             (json, service) => MeshJson.Write(json, service, mesh.Current.FindEndpoints(service.Key)?.All ?? [])),
         new ListSection<Policy>("policies", () => mesh.Current.AllPolicies.OrderBy(static policy => policy.Key, StringComparer.Ordinal), PolicyJson.Write),
-        new ValueSection("stagedServices", json => WriteStaged(json, mesh.Current)),
+        new StagedSection(mesh),
         new ListSection<CertificateStatus>("certificates", () => certificates.Snapshot(), CertificateJson.Write),
-        new ValueSection("staticConfig", json => Write(json, localFile())),
+        new LocalFileSection(localFile),
         new ValueSection("version", json => Write(json, build)),
     ];
-
-    private static void WriteStaged(Utf8JsonWriter json, MeshSnapshot mesh)
-    {
-        json.WriteStartObject();
-        foreach (ServiceEndpoints staged in mesh.StagedServices.OrderBy(static staged => staged.Key.ToString(), StringComparer.Ordinal))
-        {
-            json.WritePropertyName(staged.Key.ToString());
-            MeshJson.WriteEndpoints(json, staged.All);
-        }
-
-        json.WriteEndObject();
-    }
-
-    private static void Write(Utf8JsonWriter json, LocalMesh file)
-    {
-        json.WriteStartObject();
-        json.WriteStartArray("policies");
-        foreach (Policy policy in file.Policies)
-            PolicyJson.Write(json, policy);
-        json.WriteEndArray();
-        json.WriteStartArray("services");
-        foreach (Service service in file.Services)
-            MeshJson.Write(json, service, []);
-        json.WriteEndArray();
-        json.WriteStartArray("workloads");
-        foreach (Workload workload in file.Workloads)
-            MeshJson.Write(json, workload, withPorts: true);
-        json.WriteEndArray();
-        json.WriteEndObject();
-    }
 
     private static void Write(Utf8JsonWriter json, BuildInfo build)
     {

@@ -24,7 +24,7 @@ public sealed class PodSection(PodSupervisor pods, PodProxies proxies) : IDumpSe
         json.WriteEndObject();
     }
 
-    private static void Write(Utf8JsonWriter json, PodStatus pod, IReadOnlyList<ConnectionEntry>? connections)
+    internal static void Write(Utf8JsonWriter json, PodStatus pod, IReadOnlyList<ConnectionEntry>? connections)
     {
         json.WriteStartObject(pod.Pod.Uid);
         if (connections is not null)
