@@ -123,6 +123,7 @@ public static class Daemon
         PodTelemetry.AddTo(metrics, () => serving.Pods);
         IAdminPage[] pages =
         [
+            new LoopsPage(loops),
             new ExplainPage(new ExplainContext(mesh, Composition.Routing(settings), Composition.Proxy(settings).Policies, proxies.DescribeLoadAsync, () => certificates.Snapshot(), failures, time)),
             new StatePage(new StateContext
             {

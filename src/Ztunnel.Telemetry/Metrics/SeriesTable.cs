@@ -73,6 +73,9 @@ internal sealed class SeriesTable<TLabels>
 
             foreach (Series series in _merged.Values)
                 changed |= RetireWhenQuiet(series, now);
+            // What thousands of series needed is not kept for the few that are left.
+            if (_merged.Count * 4 < _merged.Capacity)
+                _merged.TrimExcess();
             if (changed)
                 _series = [.. _merged.Values.OrderBy(static series => series.Ordinal)];
         }

@@ -66,7 +66,7 @@ public sealed class AdminPort : IHttpPort
 
     private static Task ProfileAsync(HttpContext context) => context.AnswerTextAsync(
         StatusCodes.Status501NotImplemented,
-        "CPU profiles are not available in a native binary of this runtime; use `perf record -g -p PID` on the node: symbols are in the binary\n");
+        "CPU profiles are not available in a native binary of this runtime; see /debug/loops for what loops and threads use, or use `perf record -g -p PID` on the node\n");
 
     private static Task HeapAsync(HttpContext context)
     {
