@@ -14,7 +14,7 @@ public sealed class RecordedNetwork : IAsyncLifetime
 {
     private const string Python = "/usr/bin/python3";
 
-    private readonly string _folder = Path.Combine(Path.GetTempPath(), $"zt-recorded-{Environment.ProcessId}");
+    private readonly string _folder = Path.Combine(Path.GetTempPath(), $"zt-recorded-{System.Environment.ProcessId}");
     private readonly Dictionary<string, TestNamespace> _pods = [];
     private readonly List<TestProcess> _servers = [];
     private readonly Dictionary<string, TestProcess> _proxies = [];
@@ -62,24 +62,14 @@ public sealed class RecordedNetwork : IAsyncLifetime
     }
 
     /// <summary>Starts both proxies anew.</summary>
+    /// <param name="json">The format of their logs.</param>
+    /// <param name="more">Further variables, or other values.</param>
     public async Task StartProxiesAsync(bool json, params (string Name, string Value)[] more)
     {
         StopProxies();
         foreach (string pod in (string[])["a", "b"])
         {
-            var environment = new Dictionary<string, string>
-            {
-                ["FAKE_CA"] = "true",
-                ["ZTUNNEL_FAKE_CA_ROOT"] = Path.Combine(_folder, "root.pem"),
-                ["XDS_ADDRESS"] = "",
-                ["LOCAL_XDS_PATH"] = Recording("mesh.yaml"),
-                ["PROXY_MODE"] = "dedicated",
-                ["PROXY_WORKLOAD_INFO"] = $"default/{pod}/{pod}",
-                ["PACKET_MARK"] = "1337",
-                ["NODE_NAME"] = $"node-{pod}",
-                ["ISTIO_META_DNS_CAPTURE"] = "false",
-                ["LOG_FORMAT"] = json ? "json" : "plain",
-            };
+            Dictionary<string, string> environment = Environment(pod, json);
             foreach ((string variable, string value) in more)
                 environment[variable] = value;
             _proxies[pod] = TestProcess.Start("nsenter", environment, $"--net={_pods[pod].Path}", TestNode.Binary, "proxy", "ztunnel");
@@ -90,6 +80,9 @@ public sealed class RecordedNetwork : IAsyncLifetime
     /// <summary>What the client prints.</summary>
     public Task<string[]> RunClientAsync(string pod, string[] command) => Task.Run(() =>
         TestCommand.Run(TimeSpan.FromSeconds(30), "ip", ["netns", "exec", _pods[pod].Name, Python, Program, "client", .. command]).EnsureSucceeded().Output.TrimEnd('\n').Split('\n'));
+
+    /// <summary>A verb of the client program that runs beside the test.</summary>
+    internal TestProcess Start(string pod, params string[] arguments) => _pods[pod].Start(Python, [Program, .. arguments]);
 
     /// <summary>What a port of a pod's proxy answers.</summary>
     public Task<string> GetAsync(string pod, string url, params string[] headers) => Task.Run(() =>
@@ -106,6 +99,20 @@ public sealed class RecordedNetwork : IAsyncLifetime
             Directory.Delete(_folder, recursive: true);
         return Task.CompletedTask;
     }
+
+    private Dictionary<string, string> Environment(string pod, bool json) => new()
+    {
+        ["FAKE_CA"] = "true",
+        ["ZTUNNEL_FAKE_CA_ROOT"] = Path.Combine(_folder, "root.pem"),
+        ["XDS_ADDRESS"] = "",
+        ["LOCAL_XDS_PATH"] = Recording("mesh.yaml"),
+        ["PROXY_MODE"] = "dedicated",
+        ["PROXY_WORKLOAD_INFO"] = $"default/{pod}/{pod}",
+        ["PACKET_MARK"] = "1337",
+        ["NODE_NAME"] = $"node-{pod}",
+        ["ISTIO_META_DNS_CAPTURE"] = "false",
+        ["LOG_FORMAT"] = json ? "json" : "plain",
+    };
 
     private void StopProxies()
     {

@@ -1,4 +1,5 @@
 """The applications of the recorded scenarios. `reference.py serve PORT...` prints "ready" and serves until it is ended; `reference.py client HOST PORT TEXT [noearly|silent]` prints what it saw, as the recording has it.
+`reference.py hold HOST PORT` connects, prints "open" when a word has come back, then how it ended; a line on standard input makes it reset the connection.
 `reference.py load HOST PORT...` makes one connection after the other, to each port in turn, until it is ended.
 
 client: connects, sends TEXT, reads once, ends its sending side, reads to the end; with noearly it sends nothing, with silent it ends as soon as it is connected.
@@ -8,6 +9,7 @@ import asyncio
 import socket
 import struct
 import sys
+import threading
 
 
 async def echo(reader, writer):
@@ -91,10 +93,29 @@ def load(host, ports):
                 pass
 
 
+def hold(host, port):
+    with socket.create_connection((host, port), timeout=60) as connection:
+        connection.sendall(b"hello")
+        connection.recv(65536)
+        print("open", flush=True)
+        threading.Thread(target=watch, args=(connection,), daemon=True).start()
+        sys.stdin.readline()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def watch(connection):
+    try:
+        print("eof" if connection.recv(65536) == b"" else "data", flush=True)
+    except OSError as problem:
+        print(type(problem).__name__, flush=True)
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
         asyncio.run(serve([int(port) for port in sys.argv[2:]]))
     elif sys.argv[1] == "load":
         load(sys.argv[2], [int(port) for port in sys.argv[3:]])
+    elif sys.argv[1] == "hold":
+        hold(sys.argv[2], int(sys.argv[3]))
     else:
         client(sys.argv[2], int(sys.argv[3]), *sys.argv[4:])
