@@ -40,15 +40,26 @@ public static class CommandLine
             Console.Out.WriteLine(Version());
             return Task.FromResult(0);
         }));
-        root.Subcommands.Add(Ignoring(new Command("help", "Print commands and version of ztunnel"), (_, _) =>
-        {
-            PrintHelp(root);
-            return Task.FromResult(0);
-        }));
+        root.Subcommands.Add(CreateHelp(root));
         root.Subcommands.Add(RedirectCommand.Create());
         root.Subcommands.Add(ExplainCommand.Create());
         root.SetAction((_, _) => ProxyCommand.RunAsync(arguments));
         return root;
+    }
+
+    private static Command CreateHelp(RootCommand root)
+    {
+        Command help = Ignoring(new Command("help", "Print commands and version of ztunnel; `help settings`: every variable that is read"), (_, _) =>
+        {
+            PrintHelp(root);
+            return Task.FromResult(0);
+        });
+        help.Subcommands.Add(Ignoring(new Command("settings", "Print every environment variable with its default and meaning, as Markdown"), static (_, _) =>
+        {
+            SettingCatalogue.Write(Console.Out);
+            return Task.FromResult(0);
+        }));
+        return help;
     }
 
     // The chart runs `proxy ztunnel`; whatever follows these commands has never meant anything.
