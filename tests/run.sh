@@ -41,6 +41,9 @@ dnsutils            dig
 iperf3              iperf3
 tshark              tshark
 prometheus          promtool
+debootstrap         debootstrap
+debian-archive-keyring -
+kubernetes-client   kubectl
 shellcheck          shellcheck
 PACKAGES
 }
@@ -132,20 +135,28 @@ run_everything() {
   for project in tests/*.Tests/; do
     run_project "$(basename "$project")"
   done
-  run_demo "demo"
-  run_demo "demo with a control plane" --xds
+  run_script "image" deploy/image/test.sh
+  run_script "demo" deploy/local/demo.sh
+  run_script "demo with a control plane" deploy/local/demo.sh --xds
 }
 
-# The demo measures and fails by itself; it counts as one test.
-run_demo() {
-  local name=$1 started=$SECONDS
+# run_script NAME COMMAND...: a script that measures and fails by itself counts as one test. It runs as root.
+run_script() {
+  local name=$1 started=$SECONDS as=()
   shift
-  if [ "$(id -u)" -ne 0 ] && ! sudo -n true 2>/dev/null; then
-    skipped=$((skipped + 1))
-    say "$name: skipped, needs root"
-  elif step "$name" deploy/local/demo.sh "$@"; then
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! sudo -n true 2>/dev/null; then
+      skipped=$((skipped + 1))
+      say "$name: skipped, needs root"
+      return
+    fi
+    as=(sudo -n -E env "PATH=$PATH")
+  fi
+  if step "$name" "${as[@]}" "$@"; then
     passed=$((passed + 1))
     say "$name: passed, $((SECONDS - started)) s"
+    # What it measured.
+    sed -n "s/^$name: /   /p" "$LOGS/${name// /-}.log" >&3
   fi
 }
 
