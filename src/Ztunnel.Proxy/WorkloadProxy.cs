@@ -165,6 +165,9 @@ public sealed class WorkloadProxy
 [Flags]
 public enum ListenerSelection
 {
+    /// <summary>Nothing is captured: DNS alone is served.</summary>
+    None = 0,
+
     InboundHbone = 1,
     InboundPassthrough = 2,
     Outbound = 4,

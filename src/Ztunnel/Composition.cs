@@ -1,3 +1,5 @@
+using Ztunnel.Dns.Forwarding;
+using Ztunnel.Dns.Serving;
 using Ztunnel.Linux.Sockets;
 using Ztunnel.Mesh.Authorization;
 using Ztunnel.Mesh.Routing;
@@ -15,8 +17,6 @@ internal static class Composition
     /// <summary>What this build cannot do yet although the settings ask for it: said in one line each before anything is opened.</summary>
     public static IEnumerable<string> FindMissingParts(ZtunnelSettings settings)
     {
-        if (!settings.Mode.ProxyEnabled)
-            yield return "invalid configuration: ENABLE_PROXY=false: this build has no DNS proxy, so nothing would be served";
         if (settings.Mode.Socks5Enabled)
             yield return "invalid configuration: UNSTABLE_ENABLE_SOCKS5=true: this build has no socks5 listener; expected false";
     }
@@ -51,6 +51,18 @@ internal static class Composition
         UserTimeout = settings.Tuning.UserTimeout,
         OriginalSource = settings.Mode.OriginalSource,
         IPv6 = settings.Mode.IPv6Enabled,
+    };
+
+    /// <summary>Resolvers and, where the clients share our file, search domains are those of <paramref name="resolver"/>.</summary>
+    public static DnsSettings Dns(ZtunnelSettings settings, ResolverConfiguration resolver) => new()
+    {
+        Address = settings.Mode.DnsAddress,
+        Port = settings.Mode.DnsPort,
+        ClusterDomain = settings.ControlPlane.ClusterDomain,
+        PreferredNamespace = settings.Mode.PreferredServiceNamespace,
+        IPv6Enabled = settings.Mode.IPv6Enabled,
+        SearchDomains = settings.Mode.Mode == ProxyMode.Dedicated ? resolver.SearchDomains : null,
+        Resolver = resolver,
     };
 
     public static RoutingContext Routing(ZtunnelSettings settings) => new(settings.Node.Network, settings.Mode.IPv6Enabled) { Socks5Enabled = settings.Mode.Socks5Enabled };

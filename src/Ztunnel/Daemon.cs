@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Control;
+using Ztunnel.Dns.Serving;
 using Ztunnel.Http;
 using Ztunnel.Http.Dashboard;
 using Ztunnel.Http.Dump;
@@ -31,6 +32,7 @@ public static class Daemon
 {
     private const string StateTask = "state manager";
     private const string ProxyTask = "proxy";
+    private const string DnsTask = "dns proxy";
 
     // Whatever takes longer than the deadline that every part keeps for itself is stuck (W-25).
     private static readonly TimeSpan ShutdownMargin = TimeSpan.FromSeconds(2);
@@ -111,7 +113,10 @@ public static class Daemon
         var readiness = new Readiness(time, loggers);
         readiness.Await(StateTask);
         readiness.Await(ProxyTask);
-        IServing serving = CreateServing(settings, proxies, metrics, readiness, time, loggers);
+        DnsContext? dns = settings.Mode.DnsEnabled ? DnsServing.Create(settings, loops, mesh, metrics, time, loggers) : null;
+        if (dns is not null)
+            readiness.Await(DnsTask);
+        IServing serving = CreateServing(settings, proxies, dns, metrics, readiness, time, loggers);
 
         // 5. The HTTP ports, so that a start that takes long can be watched.
         var dump = new ConfigDump(
@@ -151,6 +156,8 @@ public static class Daemon
             readiness.Complete(StateTask);
             DaemonLog.PartEnabled(loggers.CreateLogger("app"), "proxy mode");
             await serving.StartAsync().ConfigureAwait(false);
+            if (dns is not null)
+                readiness.Complete(DnsTask);
         }
 
         using var idle = new IdleMemory(loops, time);
@@ -183,8 +190,6 @@ public static class Daemon
             DaemonLog.PostQuantumBetweenWorkloadsOnly(log);
         if (plane is { XdsAddress: null, LocalXdsPath: null, LocalXds: null })
             DaemonLog.MeshWithoutSource(log);
-        if (settings.Mode.DnsEnabled)
-            DaemonLog.DnsCaptureMissing(log);
     }
 
     /// <summary>Everything stops, each part within the deadline; a second signal or a stuck part ends the wait, and the answer is false.</summary>
@@ -214,13 +219,13 @@ public static class Daemon
         }
     }
 
-    private static IServing CreateServing(ZtunnelSettings settings, ProxyFactory proxies, MetricRegistry metrics, Readiness readiness, TimeProvider time, LogProvider loggers)
+    private static IServing CreateServing(ZtunnelSettings settings, ProxyFactory proxies, DnsContext? dns, MetricRegistry metrics, Readiness readiness, TimeProvider time, LogProvider loggers)
     {
         SocketSettings sockets = Composition.Sockets(settings);
         if (settings.Mode.Mode == ProxyMode.Dedicated)
-            return new DedicatedServing(settings.Mode.Workload!, proxies, sockets, readiness);
+            return new DedicatedServing(settings.Mode.Workload!, new WorkloadStarter(settings.Mode, proxies, dns, sockets), readiness);
         ILogger log = loggers.CreateLogger("inpod::statemanager");
-        var podProxies = new PodProxies(proxies, sockets);
+        var podProxies = new PodProxies(new WorkloadStarter(settings.Mode, proxies, dns, sockets));
         var pods = new PodSupervisor(podProxies, time, new WorkloadManagerMetrics(metrics), log);
         IPodSource source = settings.Mode.LocalPodsPath is { } path
             ? new LocalPodListSource(path, pods, time, log)

@@ -58,8 +58,11 @@ internal static partial class DaemonLog
     [LoggerMessage(16, LogLevel.Error, "an event loop's handler failed")]
     public static partial void LoopHandlerFailed(ILogger logger, Exception exception);
 
-    [LoggerMessage(21, LogLevel.Warning, "this build has no DNS proxy: do not redirect the pods' DNS (redirect install --dns-capture false; ISTIO_META_DNS_CAPTURE=false here says that it is meant)")]
-    public static partial void DnsCaptureMissing(ILogger logger);
+    [LoggerMessage(21, LogLevel.Warning, "{path} cannot be read: names that the mesh does not know are answered SERVFAIL ({error})")]
+    public static partial void ResolverUnknown(ILogger logger, string path, string error);
+
+    [LoggerMessage(22, LogLevel.Warning, "queries to resolvers are not marked and may be captured again: {error}")]
+    public static partial void DnsUnmarked(ILogger logger, string error);
 
     [LoggerMessage(18, LogLevel.Debug, "certificate fetch succeeded")]
     public static partial void CertificateIssued(ILogger logger, SpiffeId id, TimeSpan took);

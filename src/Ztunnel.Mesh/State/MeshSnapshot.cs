@@ -111,6 +111,26 @@ public sealed class MeshSnapshot
         return best;
     }
 
+    /// <summary>The service DNS answers for under exactly this hostname: one with an address of its own, or a headless one of the cluster. Allocates nothing (data-path 7.4).</summary>
+    /// <param name="hostname">Lower case, without the final dot.</param>
+    /// <param name="clientNamespace">Of the pod that asks.</param>
+    /// <param name="preferredNamespace">Wins when neither the client's namespace nor a canonical service does; null for none.</param>
+    /// <param name="clusterSuffix">What hostnames of the cluster's own services end in: <c>.svc.cluster.local</c>.</param>
+    public Service? FindServiceForDns(ReadOnlySpan<char> hostname, string clientNamespace, string? preferredNamespace, string clusterSuffix)
+    {
+        Service? best = null;
+        foreach (Service service in ServicesByHostname.Find(string.GetHashCode(hostname)))
+        {
+            if (hostname.SequenceEqual(service.Hostname) && service.IsVisibleTo(clientNamespace)
+                && (!service.Vips.IsEmpty || service.Hostname.EndsWith(clusterSuffix, StringComparison.Ordinal))
+                && ServiceRanking.IsBetter(service, best, clientNamespace, preferredNamespace))
+            {
+                best = service;
+            }
+        }
+        return best;
+    }
+
     public Service? FindService(NamespacedName key) => FindEndpoints(key)?.Service;
 
     /// <summary>The endpoints of a service; also those of one that is not known yet.</summary>

@@ -48,6 +48,14 @@ public sealed class ServiceEndpoints
     /// <summary>The endpoints load balancing and DNS may use: the healthy ones, or all where the service's health policy says so.</summary>
     public IEnumerable<EndpointMember> Included => All.Where(Includes);
 
+    /// <summary>The endpoint at an index below <see cref="Count"/>, if load balancing and DNS may use it. For those who must not allocate.</summary>
+    public bool TryGetIncluded(int index, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out Workload? workload)
+    {
+        EndpointMember member = this[index];
+        workload = Includes(member) ? member.Workload : null;
+        return workload is not null;
+    }
+
     /// <summary>The workload's port map as an endpoint of this service, or null when it is none of them.</summary>
     public PortMap? PortsOf(Workload workload)
     {

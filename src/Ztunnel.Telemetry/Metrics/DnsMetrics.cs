@@ -108,6 +108,9 @@ public sealed class DnsMetrics
 /// <summary>The labels of a DNS query.</summary>
 public sealed record DnsLabels
 {
+    // Looked up once for each query, so it is computed once for each object.
+    private readonly int _hash;
+
     /// <param name="queryType">Lower case: <c>a</c>, <c>aaaa</c>.</param>
     /// <param name="protocol"><c>udp</c> or <c>tcp</c>.</param>
     /// <param name="sourceCanonicalService">Of the workload that asks.</param>
@@ -118,6 +121,7 @@ public sealed record DnsLabels
         Protocol = protocol;
         SourceCanonicalService = WorkloadLabels.OrUnknown(sourceCanonicalService);
         SourceCanonicalRevision = WorkloadLabels.OrUnknown(sourceCanonicalRevision);
+        _hash = HashCode.Combine(QueryType, Protocol, SourceCanonicalService, SourceCanonicalRevision);
     }
 
     public string QueryType { get; }
@@ -127,4 +131,11 @@ public sealed record DnsLabels
     public string SourceCanonicalService { get; }
 
     public string SourceCanonicalRevision { get; }
+
+    public bool Equals(DnsLabels? other) =>
+        ReferenceEquals(this, other)
+        || (other is not null && _hash == other._hash && QueryType == other.QueryType && Protocol == other.Protocol
+            && SourceCanonicalService == other.SourceCanonicalService && SourceCanonicalRevision == other.SourceCanonicalRevision);
+
+    public override int GetHashCode() => _hash;
 }

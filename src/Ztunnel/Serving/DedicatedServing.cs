@@ -2,22 +2,20 @@ using Ztunnel.Http.Dump;
 using Ztunnel.InPod.Pods;
 using Ztunnel.Lifetime;
 using Ztunnel.Linux;
-using Ztunnel.Linux.Sockets;
 using Ztunnel.Mesh.State;
-using Ztunnel.Proxy;
 using Ztunnel.Settings;
 
 namespace Ztunnel.Serving;
 
 /// <summary>Dedicated mode: one workload, in the namespace the process runs in.</summary>
-public sealed class DedicatedServing(DedicatedWorkload workload, ProxyFactory proxies, SocketSettings sockets, Readiness readiness) : IServing
+public sealed class DedicatedServing(DedicatedWorkload workload, WorkloadStarter starter, Readiness readiness) : IServing
 {
-    private WorkloadProxy? _proxy;
+    private ServedWorkload? _served;
 
     public IEnumerable<IDumpSection> DumpSections => [];
 
     public IEnumerable<PodView> Pods =>
-        _proxy is { } proxy
+        _served is { Proxy: var proxy }
             ? [new PodView(new PodIdentity("", workload.Name, workload.Namespace, workload.ServiceAccount), PodState.Up, Failure: null, proxy.InboundTraffic, proxy.OutboundTraffic)]
             : [];
 
@@ -25,7 +23,7 @@ public sealed class DedicatedServing(DedicatedWorkload workload, ProxyFactory pr
     {
         try
         {
-            _proxy = proxies.Start(new LocalWorkloadKey(workload.Name, workload.Namespace, workload.ServiceAccount), new SocketFactory(pod: null, sockets));
+            _served = starter.Start(new LocalWorkloadKey(workload.Name, workload.Namespace, workload.ServiceAccount), pod: null);
         }
         catch (LinuxException refused)
         {
@@ -36,5 +34,5 @@ public sealed class DedicatedServing(DedicatedWorkload workload, ProxyFactory pr
         return Task.CompletedTask;
     }
 
-    public Task StopAsync(bool graceful) => _proxy?.StopAsync(graceful) ?? Task.CompletedTask;
+    public Task StopAsync(bool graceful) => _served?.StopAsync(graceful) ?? Task.CompletedTask;
 }

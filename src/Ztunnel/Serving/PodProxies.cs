@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Ztunnel.InPod.Pods;
 using Ztunnel.Linux.Namespaces;
-using Ztunnel.Linux.Sockets;
 using Ztunnel.Mesh.State;
 using Ztunnel.Proxy;
 using Ztunnel.Proxy.Connections;
@@ -9,15 +8,15 @@ using Ztunnel.Proxy.Connections;
 namespace Ztunnel.Serving;
 
 /// <summary>Joins the life of pods and the data plane: starts a pod's proxy in its namespace, and knows the running ones by pod for the dump.</summary>
-public sealed class PodProxies(ProxyFactory proxies, SocketSettings sockets) : IWorkloadProxyFactory
+public sealed class PodProxies(WorkloadStarter starter) : IWorkloadProxyFactory
 {
     private readonly ConcurrentDictionary<string, PodProxy> _running = new(StringComparer.Ordinal);
 
     public Task<IWorkloadProxy> StartAsync(PodIdentity pod, NetworkNamespace podNamespace, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        WorkloadProxy proxy = proxies.Start(new LocalWorkloadKey(pod.Name, pod.Namespace, pod.ServiceAccount), new SocketFactory(podNamespace, sockets));
-        var started = new PodProxy(this, pod.Uid, proxy);
+        ServedWorkload served = starter.Start(new LocalWorkloadKey(pod.Name, pod.Namespace, pod.ServiceAccount), podNamespace);
+        var started = new PodProxy(this, pod.Uid, served);
         // A pod made anew takes the place of its predecessor, which is being torn down.
         _running[pod.Uid] = started;
         return Task.FromResult<IWorkloadProxy>(started);
@@ -33,14 +32,14 @@ public sealed class PodProxies(ProxyFactory proxies, SocketSettings sockets) : I
             ? new PodView(status.Pod, status.State, status.Failure, pod.Proxy.InboundTraffic, pod.Proxy.OutboundTraffic)
             : new PodView(status.Pod, status.State, status.Failure, default, default);
 
-    private sealed class PodProxy(PodProxies owner, string uid, WorkloadProxy proxy) : IWorkloadProxy
+    private sealed class PodProxy(PodProxies owner, string uid, ServedWorkload served) : IWorkloadProxy
     {
-        public WorkloadProxy Proxy { get; } = proxy;
+        public WorkloadProxy Proxy => served.Proxy;
 
         public Task StopAsync(bool graceful)
         {
             owner._running.TryRemove(new KeyValuePair<string, PodProxy>(uid, this));
-            return Proxy.StopAsync(graceful);
+            return served.StopAsync(graceful);
         }
     }
 }
