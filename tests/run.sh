@@ -38,6 +38,7 @@ nghttp2-client      nghttp
 nghttp2-proxy       nghttpx
 nghttp2-server      nghttpd
 dnsutils            dig
+dnsmasq-base        dnsmasq
 iperf3              iperf3
 tshark              tshark
 prometheus          promtool

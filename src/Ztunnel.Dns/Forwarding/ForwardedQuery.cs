@@ -15,6 +15,7 @@ internal sealed class ForwardedQuery
     private readonly (UpstreamSocket? Socket, ushort Id)[] _attempts = new (UpstreamSocket?, ushort)[MostAttempts];
     private byte[] _message = new byte[UsualBytes];
     private int _length;
+    private uint _tried;
 
     public ForwardedQuery(Forwarder owner) => Timer = new LoopTimer(owner.Loop, static state =>
     {
@@ -67,10 +68,16 @@ internal sealed class ForwardedQuery
         StartedTimestamp = startedTimestamp;
         DeadlineMilliseconds = deadlineMilliseconds;
         Attempts = 0;
+        _tried = 0;
         Outstanding = 0;
     }
 
-    public void BeginAttempt() => Attempts++;
+    /// <summary>Counts an attempt and chooses its resolver.</summary>
+    public int BeginAttempt(UpstreamServers servers, long now)
+    {
+        Attempts++;
+        return servers.Choose(ref _tried, now);
+    }
 
     public void Sent(UpstreamSocket socket, ushort id)
     {
@@ -91,15 +98,15 @@ internal sealed class ForwardedQuery
         }
     }
 
-    /// <summary>Calls once for each resolver that still owes an answer, and withdraws.</summary>
-    public void WithdrawAll(UpstreamServers? penalized, long now)
+    /// <summary>Nothing is expected any more; resolvers that still owe an answer lose their standing.</summary>
+    public void WithdrawAll(UpstreamServers servers, long now)
     {
         for (int index = 0; index < MostAttempts; index++)
         {
             if (_attempts[index].Socket is not { } socket)
                 continue;
             socket.Forget(_attempts[index].Id);
-            penalized?.Failed(socket.Server, now);
+            servers.Failed(socket.Server, now);
             _attempts[index] = default;
         }
 

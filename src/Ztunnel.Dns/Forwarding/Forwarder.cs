@@ -82,9 +82,11 @@ internal sealed class Forwarder
             return;
         }
 
+        // Those who were asked before had a second more, and said nothing.
+        query.Withdraw(from);
+        query.WithdrawAll(_servers, Loop.NowMilliseconds);
         if (!isRefusal)
             _servers.Answered(from.Server);
-        query.WithdrawAll(penalized: null, Loop.NowMilliseconds);
         query.Timer.Cancel();
         if (header.IsTruncated && query.Client.IsStream)
         {
@@ -136,8 +138,7 @@ internal sealed class Forwarder
     {
         while (query.Attempts < AttemptsOf)
         {
-            query.BeginAttempt();
-            int server = _servers.Choose(query.Attempts - 1, Loop.NowMilliseconds);
+            int server = query.BeginAttempt(_servers, Loop.NowMilliseconds);
             if (SocketFor(server) is { } socket && socket.TrySend(query, _ids, out ushort id))
             {
                 query.Sent(socket, id);

@@ -14,20 +14,29 @@ internal sealed class UpstreamServers(IReadOnlyList<IPEndPoint> servers)
 
     public IPEndPoint this[int index] => servers[index];
 
-    /// <summary>Whom to ask in an attempt, counted from 0: those in good standing first, each in the order of the file, then round again.</summary>
-    public int Choose(int attempt, long now)
+    /// <summary>Whom to ask next: of those not tried yet one in good standing, else one that is not, each in the order of the file; when all were tried, round again.</summary>
+    /// <param name="tried">A bit for each; it gets the chosen one's.</param>
+    /// <param name="now">The loop's milliseconds.</param>
+    public int Choose(ref uint tried, long now)
     {
-        int wanted = attempt % Count;
-        for (int pass = 0; pass < 2; pass++)
+        if (tried == (1u << Count) - 1)
+            tried = 0;
+        int chosen = -1;
+        for (int index = 0; index < Count; index++)
         {
-            for (int index = 0; index < Count; index++)
+            if ((tried & (1u << index)) != 0)
+                continue;
+            if (now >= _penalizedUntil[index])
             {
-                if (now < _penalizedUntil[index] == (pass == 1) && wanted-- == 0)
-                    return index;
+                chosen = index;
+                break;
             }
+
+            chosen = chosen < 0 ? index : chosen;
         }
 
-        return 0;
+        tried |= 1u << chosen;
+        return chosen;
     }
 
     public void Failed(int index, long now) => _penalizedUntil[index] = now + PenaltyMilliseconds;
