@@ -33,9 +33,9 @@ internal static class ProxyHeader
     {
         bool isIPv4 = source.AddressFamily == AddressFamily.InterNetwork && destination.AddressFamily == AddressFamily.InterNetwork;
         int addressBytes = isIPv4 ? 4 : 16;
-        byte[] identityBytes = identity is null ? [] : Encoding.ASCII.GetBytes(identity.ToString());
-        byte[] serviceBytes = service is null ? [] : Encoding.ASCII.GetBytes(service);
-        int length = (2 * addressBytes) + 4 + TlvBytes(identityBytes) + TlvBytes(serviceBytes);
+        int length = (2 * addressBytes) + 4;
+        byte[] identityBytes = ValueThatFits(identity?.ToString(), ref length);
+        byte[] serviceBytes = ValueThatFits(service, ref length);
 
         byte[] header = new byte[FixedBytes + length];
         Signature.CopyTo(header);
@@ -53,7 +53,15 @@ internal static class ProxyHeader
         return header;
     }
 
-    private static int TlvBytes(byte[] value) => value.Length == 0 ? 0 : 3 + value.Length;
+    /// <summary>The bytes of a TLV's value, and its share of the length. What would exceed the 16 bits of the length is left out: else the length would wrap, and the rest, which the client chose, would pass for data.</summary>
+    private static byte[] ValueThatFits(string? text, ref int length)
+    {
+        if (string.IsNullOrEmpty(text) || length + 3 + text.Length > ushort.MaxValue)
+            return [];
+
+        length += 3 + text.Length;
+        return Encoding.ASCII.GetBytes(text);
+    }
 
     private static void WriteAddress(ref Span<byte> rest, IPAddress address, bool isIPv4)
     {

@@ -52,6 +52,12 @@ public sealed record ProxyConfig
             reader.Mistake($"error parsing proxy config: {context}: {reason} at line {mistake.Start.Line} column {mistake.Start.Column}");
             return this;
         }
+        catch (Exception broken) when (broken is ArgumentException or InvalidOperationException)
+        {
+            // Some malformed texts end the library not with its own exception but with whatever went wrong inside.
+            reader.Mistake($"error parsing proxy config: {context}: not YAML ({broken.Message})");
+            return this;
+        }
     }
 
     private ProxyConfig With(YamlMappingNode values)
@@ -59,7 +65,7 @@ public sealed record ProxyConfig
         ProxyConfig config = this;
         foreach ((YamlNode name, YamlNode value) in values)
         {
-            config = ((YamlScalarNode)name).Value switch
+            config = (name as YamlScalarNode)?.Value switch
             {
                 "discoveryAddress" => config with { DiscoveryAddress = Scalar(value, "discoveryAddress") },
                 "proxyAdminPort" => config with { AdminPort = Port(value, "proxyAdminPort") },

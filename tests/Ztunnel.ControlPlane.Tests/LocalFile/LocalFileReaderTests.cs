@@ -283,6 +283,17 @@ public sealed class LocalFileReaderTests
     }
 
     [Fact]
+    public void Read_TextThatEndsTheLibrary_IsRefusedLikeAnyOther()
+    {
+        // Found by the fuzz target: the scanner throws InvalidOperationException, which ended the watch of the file.
+        string text = $"workloads:\n- {{uid: a, services: {new string('=', 5000)}\nservices:\n- {{name: b}}\n";
+
+        LocalFileException refused = Assert.Throws<LocalFileException>(() => LocalFileReader.Read(new StringReader(text), "mesh.yaml"));
+
+        Assert.Contains("what follows cannot be read", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Read_NestedWithoutEnd_IsRefused()
     {
         string text = "policies: [{rules: " + new string('[', 20_000) + new string(']', 20_000) + "}]";

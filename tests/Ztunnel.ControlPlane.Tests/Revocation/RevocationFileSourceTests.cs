@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Ztunnel.ControlPlane.Revocation;
 using Ztunnel.ControlPlane.Tests.Support;
 using Ztunnel.Testing;
+using Ztunnel.Testing.Logging;
 using Ztunnel.Tls.Revocation;
 
 namespace Ztunnel.ControlPlane.Tests.Revocation;

@@ -49,4 +49,13 @@ public sealed class ProxyHeaderTests
         Assert.Equal(0x21, header[13]);
         Assert.Equal(IPAddress.Parse("::ffff:10.0.1.5").GetAddressBytes(), header[16..32]);
     }
+
+    [Fact]
+    public void Build_NameLongerThanTheLengthCanSay_IsLeftOut()
+    {
+        // Found by the fuzz target: the length wrapped, and what the client had put into its `forwarded` header reached the application as data.
+        byte[] header = ProxyHeader.Build(IPEndPoint.Parse("10.0.1.5:1"), IPEndPoint.Parse("10.10.0.1:80"), Client, new string('h', 65_520));
+
+        Assert.Equal(ProxyHeader.Build(IPEndPoint.Parse("10.0.1.5:1"), IPEndPoint.Parse("10.10.0.1:80"), Client, service: null), header);
+    }
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
@@ -138,6 +139,20 @@ internal sealed class YamlTreeReader(TextReader text, ProblemList problems)
 
     private void Next()
     {
-        if (!_parser.MoveNext()) throw new InvalidOperationException("Read past the end of the stream.");
+        if (!Move()) throw new InvalidOperationException("Read past the end of the stream.");
+    }
+
+    // Some malformed texts end the library's scanner not with its own exception but with whatever went wrong inside.
+    private bool Move()
+    {
+        try
+        {
+            return _parser.MoveNext();
+        }
+        catch (Exception broken) when (broken is InvalidOperationException or IndexOutOfRangeException or NullReferenceException or (ArgumentException and not DecoderFallbackException))
+        {
+            Mark at = _parser.Current?.End ?? Mark.Empty;
+            throw new SemanticErrorException(at, at, $"what follows cannot be read ({broken.Message})");
+        }
     }
 }
