@@ -108,12 +108,16 @@ internal sealed class DeltaProtocol
         if (batch is not null) yield return batch;
     }
 
-    /// <summary>The request for names that somebody waits for; null when all have been asked for on this stream.</summary>
-    public DeltaDiscoveryRequest? Ask(IReadOnlyList<string> names)
+    /// <summary>The requests for names that somebody waits for; none when all have been asked for on this stream. What made room for them is given up first, since it may be among them again.</summary>
+    public IReadOnlyList<DeltaDiscoveryRequest> Ask(IReadOnlyList<string> names)
     {
         string[] unasked = [.. names.Where(name => Names.TryAsk(name, _stream))];
-        if (unasked.Length == 0) return null;
-        return new DeltaDiscoveryRequest { TypeUrl = ResourceTypes.Url(ResourceType.Address), ResourceNamesSubscribe = { unasked } };
+        List<DeltaDiscoveryRequest> requests = [];
+        if (Names.TakeEvicted() is { Count: > 0 } evicted)
+            requests.Add(new DeltaDiscoveryRequest { TypeUrl = ResourceTypes.Url(ResourceType.Address), ResourceNamesUnsubscribe = { evicted } });
+        if (unasked.Length > 0)
+            requests.Add(new DeltaDiscoveryRequest { TypeUrl = ResourceTypes.Url(ResourceType.Address), ResourceNamesSubscribe = { unasked } });
+        return requests;
     }
 
     /// <summary>The server refused a request because of its size: from now on fewer names are told.</summary>

@@ -120,7 +120,7 @@ public sealed class XdsClient : IAsyncDisposable
                     if (next == demand)
                     {
                         await demand;
-                        if (_protocol.Ask(TakeDemand()) is { } request) await WriteAsync(call, request, read);
+                        foreach (DeltaDiscoveryRequest request in _protocol.Ask(TakeDemand())) await WriteAsync(call, request, read);
                         demand = _demand.Reader.WaitToReadAsync(ending.Token).AsTask();
                         continue;
                     }

@@ -114,7 +114,7 @@ public sealed class RecordedExchangeTests
         Assert.Equal(OnDemandOutcome.Absent, await unknown);
         Assert.False(exchange.Protocol.Names.TryBegin("/10.99.9.9", out Task<OnDemandOutcome>? again));
         Assert.Equal(OnDemandOutcome.Absent, await again!);
-        Assert.Null(exchange.Protocol.Ask(["/10.99.9.9"]));
+        Assert.Empty(exchange.Protocol.Ask(["/10.99.9.9"]));
 
         exchange.Play(RecordedExchange.Step(24));
         Assert.NotNull(exchange.Store.Current.FindWorkloadByUid("Kubernetes//Pod/shop/front-2"));
@@ -126,7 +126,7 @@ public sealed class RecordedExchangeTests
     private static Task<OnDemandOutcome> Ask(RecordedExchange exchange, string name, DeltaDiscoveryRequest recorded)
     {
         Assert.True(exchange.Protocol.Names.TryBegin(name, out Task<OnDemandOutcome>? answer));
-        Assert.Equal(recorded, exchange.Protocol.Ask([name]));
+        Assert.Equal([recorded], exchange.Protocol.Ask([name]));
         return answer!;
     }
 }

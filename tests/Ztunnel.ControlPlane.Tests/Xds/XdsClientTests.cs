@@ -183,6 +183,22 @@ public sealed class XdsClientTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Response_AboveTheLimit_EndsTheStreamAndTheNextOneServes()
+    {
+        await using IstiodServer istiod = await new IstiodServer().StartAsync();
+        Start(istiod.Channel with { MaxMessageBytes = 1000 });
+        XdsPeer first = await OpenAsync(istiod);
+        await first.ExchangeAsync(Addresses(Workload("a", "10.0.0.1")));
+
+        await first.SendAsync(Addresses(Workload(new string('x', 2000), "10.0.0.2")));
+
+        await _log.WaitForAsync(LogLevel.Warning, "XDS client error: OutOfRange");
+        XdsPeer second = await OpenAsync(istiod);
+        await second.ExchangeAsync(Addresses(Workload("b", "10.0.0.2")));
+        Assert.Equal((true, true), (Find("10.0.0.1") is not null, Find("10.0.0.2") is not null));
+    }
+
+    [Fact]
     public async Task Server_ThatTakesNoLargeRequest_GetsNoNamesAndItsFullAnswerIsTheTruth()
     {
         await using IstiodServer istiod = await new IstiodServer().StartAsync();
