@@ -13,17 +13,43 @@ internal static class IstioctlDecoder
 
     private static readonly Dictionary<string, Rule> Workload = new()
     {
-        ["uid"] = Text, ["protocol"] = OneOf("HBONE", "TCP"), ["name"] = Text, ["namespace"] = Text, ["serviceAccount"] = Text, ["workloadName"] = Text, ["workloadType"] = Matching("[a-z]*"), ["canonicalName"] = Text,
-        ["canonicalRevision"] = Text, ["clusterId"] = Text, ["node"] = Text, ["status"] = OneOf("Healthy", "Unhealthy"), ["hostname"] = Text, ["trustDomain"] = Text, ["network"] = Text,
-        ["workloadIps"] = ListOf(Matching("[0-9a-f.:]+")), ["waypoint"] = Object(Gateway), ["networkGateway"] = Object(Gateway),
-        ["locality"] = Object(new() { ["region"] = Text, ["zone"] = Text, ["subzone"] = Text }), ["capacity"] = Number(uint.MaxValue),
-        ["applicationTunnel"] = Object(new() { ["protocol"] = Text, ["port"] = Number(ushort.MaxValue) }), ["authorizationPolicies"] = ListOf(Matching("[^/]+/.+")),
+        ["uid"] = Text,
+        ["protocol"] = OneOf("HBONE", "TCP"),
+        ["name"] = Text,
+        ["namespace"] = Text,
+        ["serviceAccount"] = Text,
+        ["workloadName"] = Text,
+        ["workloadType"] = Matching("[a-z]*"),
+        ["canonicalName"] = Text,
+        ["canonicalRevision"] = Text,
+        ["clusterId"] = Text,
+        ["node"] = Text,
+        ["status"] = OneOf("Healthy", "Unhealthy"),
+        ["hostname"] = Text,
+        ["trustDomain"] = Text,
+        ["network"] = Text,
+        ["workloadIps"] = ListOf(Matching("[0-9a-f.:]+")),
+        ["waypoint"] = Object(Gateway),
+        ["networkGateway"] = Object(Gateway),
+        ["locality"] = Object(new() { ["region"] = Text, ["zone"] = Text, ["subzone"] = Text }),
+        ["capacity"] = Number(uint.MaxValue),
+        ["applicationTunnel"] = Object(new() { ["protocol"] = Text, ["port"] = Number(ushort.MaxValue) }),
+        ["authorizationPolicies"] = ListOf(Matching("[^/]+/.+")),
     };
 
     private static readonly Dictionary<string, Rule> Service = new()
     {
-        ["name"] = Text, ["namespace"] = Text, ["hostname"] = Text, ["vips"] = ListOf(Matching("[^/]*/[0-9a-f.:]+")), ["cidrVips"] = ListOf(Object(new() { ["cidr"] = Matching(".+/[0-9]+"), ["network"] = Text })),
-        ["ports"] = MapOf(Number(int.MaxValue)), ["waypoint"] = Object(Gateway), ["subjectAltNames"] = ListOf(Text), ["ipFamilies"] = OneOf("Dual", "IPv4", "IPv6"), ["canonical"] = Flag, ["visibility"] = Text,
+        ["name"] = Text,
+        ["namespace"] = Text,
+        ["hostname"] = Text,
+        ["vips"] = ListOf(Matching("[^/]*/[0-9a-f.:]+")),
+        ["cidrVips"] = ListOf(Object(new() { ["cidr"] = Matching(".+/[0-9]+"), ["network"] = Text })),
+        ["ports"] = MapOf(Number(int.MaxValue)),
+        ["waypoint"] = Object(Gateway),
+        ["subjectAltNames"] = ListOf(Text),
+        ["ipFamilies"] = OneOf("Dual", "IPv4", "IPv6"),
+        ["canonical"] = Flag,
+        ["visibility"] = Text,
         ["endpoints"] = MapOf(Object(new() { ["workloadUid"] = Text, ["service"] = Text, ["port"] = MapOf(Number(ushort.MaxValue), numberKeys: true) })),
         ["loadBalancer"] = Object(new() { ["mode"] = Text, ["routingPreferences"] = ListOf(Text), ["healthPolicy"] = Text }),
     };
@@ -34,31 +60,51 @@ internal static class IstioctlDecoder
 
     private static readonly Dictionary<string, Rule> Match = new()
     {
-        ["namespaces"] = ListOf(StringMatch), ["notNamespaces"] = ListOf(StringMatch), ["principals"] = ListOf(StringMatch), ["notPrincipals"] = ListOf(StringMatch),
-        ["sourceIps"] = ListOf(Matching(".+/[0-9]+")), ["notSourceIps"] = ListOf(Matching(".+/[0-9]+")), ["destinationIps"] = ListOf(Matching(".+/[0-9]+")), ["notDestinationIps"] = ListOf(Matching(".+/[0-9]+")),
-        ["destinationPorts"] = ListOf(Number(ushort.MaxValue)), ["notDestinationPorts"] = ListOf(Number(ushort.MaxValue)), ["serviceAccounts"] = ListOf(AccountMatch), ["notServiceAccounts"] = ListOf(AccountMatch),
+        ["namespaces"] = ListOf(StringMatch),
+        ["notNamespaces"] = ListOf(StringMatch),
+        ["principals"] = ListOf(StringMatch),
+        ["notPrincipals"] = ListOf(StringMatch),
+        ["sourceIps"] = ListOf(Matching(".+/[0-9]+")),
+        ["notSourceIps"] = ListOf(Matching(".+/[0-9]+")),
+        ["destinationIps"] = ListOf(Matching(".+/[0-9]+")),
+        ["notDestinationIps"] = ListOf(Matching(".+/[0-9]+")),
+        ["destinationPorts"] = ListOf(Number(ushort.MaxValue)),
+        ["notDestinationPorts"] = ListOf(Number(ushort.MaxValue)),
+        ["serviceAccounts"] = ListOf(AccountMatch),
+        ["notServiceAccounts"] = ListOf(AccountMatch),
     };
 
     private static readonly Dictionary<string, Rule> Policy = new()
     {
-        ["name"] = Text, ["namespace"] = Text, ["scope"] = OneOf("Global", "Namespace", "WorkloadSelector"), ["action"] = OneOf("Allow", "Deny"), ["rules"] = ListOf(ListOf(ListOf(Object(Match)))),
+        ["name"] = Text,
+        ["namespace"] = Text,
+        ["scope"] = OneOf("Global", "Namespace", "WorkloadSelector"),
+        ["action"] = OneOf("Allow", "Deny"),
+        ["rules"] = ListOf(ListOf(ListOf(Object(Match)))),
     };
 
     private static readonly Rule Certificate = Object(new() { ["pem"] = Base64, ["serialNumber"] = Matching("[0-9]+"), ["validFrom"] = Time, ["expirationTime"] = Time });
 
     private static readonly Dictionary<string, Rule> CertificateSet = new()
     {
-        ["identity"] = Matching("spiffe://.+"), ["state"] = Matching("Available|Initializing|Unavailable: .+"), ["certChain"] = ListOf(Certificate), ["rootCerts"] = ListOf(Certificate),
+        ["identity"] = Matching("spiffe://.+"),
+        ["state"] = Matching("Available|Initializing|Unavailable: .+"),
+        ["certChain"] = ListOf(Certificate),
+        ["rootCerts"] = ListOf(Certificate),
     };
 
     private static readonly Rule Connection = Object(new() { ["src"] = Text, ["originalDst"] = Text, ["actualDst"] = Text, ["protocol"] = OneOf("HBONE", "TCP", "DOUBLEHBONE") });
 
     private static readonly Dictionary<string, Rule> Dump = new()
     {
-        ["workloads"] = ListOf(Object(Workload)), ["services"] = ListOf(Object(Service)), ["policies"] = ListOf(Object(Policy)), ["certificates"] = ListOf(Object(CertificateSet)),
+        ["workloads"] = ListOf(Object(Workload)),
+        ["services"] = ListOf(Object(Service)),
+        ["policies"] = ListOf(Object(Policy)),
+        ["certificates"] = ListOf(Object(CertificateSet)),
         ["workloadState"] = MapOf(Object(new()
         {
-            ["state"] = Text, ["connections"] = Object(new() { ["inbound"] = ListOf(Connection), ["outbound"] = ListOf(Connection) }),
+            ["state"] = Text,
+            ["connections"] = Object(new() { ["inbound"] = ListOf(Connection), ["outbound"] = ListOf(Connection) }),
             ["info"] = Object(new() { ["name"] = Text, ["namespace"] = Text, ["trustDomain"] = Text, ["serviceAccount"] = Text }),
         })),
     };

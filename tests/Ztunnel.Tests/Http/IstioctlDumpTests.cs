@@ -188,10 +188,18 @@ public sealed class IstioctlDumpTests
         Cidr[] ranges = [Cidr.Create(IPAddress.Parse("10.0.0.0"), 8)!, Cidr.Create(IPAddress.Parse("fd00::"), 64)!];
         return new PolicyMatch
         {
-            Namespaces = [.. texts], NotNamespaces = [.. texts], Principals = [.. texts], NotPrincipals = [.. texts],
-            ServiceAccounts = [new ServiceAccountMatch("shop", "cart")], NotServiceAccounts = [new ServiceAccountMatch("", "cart")],
-            SourceIps = [.. ranges], NotSourceIps = [.. ranges], DestinationIps = [.. ranges], NotDestinationIps = [.. ranges],
-            DestinationPorts = [80, 65535], NotDestinationPorts = [1],
+            Namespaces = [.. texts],
+            NotNamespaces = [.. texts],
+            Principals = [.. texts],
+            NotPrincipals = [.. texts],
+            ServiceAccounts = [new ServiceAccountMatch("shop", "cart")],
+            NotServiceAccounts = [new ServiceAccountMatch("", "cart")],
+            SourceIps = [.. ranges],
+            NotSourceIps = [.. ranges],
+            DestinationIps = [.. ranges],
+            NotDestinationIps = [.. ranges],
+            DestinationPorts = [80, 65535],
+            NotDestinationPorts = [1],
         };
     }
 
