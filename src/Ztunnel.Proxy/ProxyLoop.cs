@@ -18,6 +18,9 @@ internal sealed class ProxyLoop(EventLoop loop, ProxyContext context)
 
     public DeliveryBatch Deliveries { get; } = new();
 
+    /// <summary>That of tunnels inside tunnels: they deliver while the outer one does.</summary>
+    public DeliveryBatch InnerDeliveries { get; } = new();
+
     /// <summary>Open connections and recent failures of the endpoints this loop sends to.</summary>
     public EndpointLoad Endpoints { get; } = new(loop);
 

@@ -23,16 +23,16 @@ internal readonly record struct HandshakeResult(TlsSession? Session, NativeBuffe
     }
 }
 
-/// <summary>Carries a TLS handshake over a socket of the loop, within a time limit.</summary>
+/// <summary>Carries a TLS handshake over a transport of the loop, within a time limit.</summary>
 internal static class HandshakePump
 {
     // Holds a whole record. A certificate flight larger than this is fed in pieces.
     private const int BufferBytes = TlsSession.MaxRecordBytes + 1024;
 
-    /// <summary>Runs <paramref name="handshake"/> to its end and disposes of it. The socket stays the caller's.</summary>
-    public static async ValueTask<HandshakeResult> RunAsync(LoopSocket socket, TlsHandshake handshake, HandshakeGate gate, TimeSpan timeout)
+    /// <summary>Runs <paramref name="handshake"/> to its end and disposes of it. The transport stays the caller's.</summary>
+    public static async ValueTask<HandshakeResult> RunAsync(ITunnelTransport transport, TlsHandshake handshake, HandshakeGate gate, TimeSpan timeout)
     {
-        EventLoop loop = socket.Loop;
+        EventLoop loop = transport.Loop;
         long deadline = loop.NowMilliseconds + (long)timeout.TotalMilliseconds;
         NativeBuffer received = loop.Buffers.Rent(BufferBytes);
         int held = 0;
@@ -49,7 +49,7 @@ internal static class HandshakePump
 
                 if (handshake.PendingOutputBytes > 0)
                 {
-                    IoResult sent = await SendPendingAsync(socket, handshake, Remaining(loop, deadline));
+                    IoResult sent = await SendPendingAsync(transport, handshake, Remaining(loop, deadline));
                     if (sent.Status != IoStatus.Done && status != HandshakeStatus.Failed)
                         return Failed(Describe(sent), null);
                 }
@@ -71,7 +71,7 @@ internal static class HandshakePump
                     return Failed(new ConnectionOutcome(EndReason.TlsFailed, "record larger than TLS allows"), null);
 
                 TimeSpan remaining = Remaining(loop, deadline);
-                IoResult read = await socket.ReceiveAsync(received, held, remaining);
+                IoResult read = await transport.ReceiveAsync(received, held, remaining);
                 if (read.Status != IoStatus.Done)
                     return Failed(Describe(read), null);
                 held += read.Bytes;
@@ -85,12 +85,12 @@ internal static class HandshakePump
         }
     }
 
-    private static async ValueTask<IoResult> SendPendingAsync(LoopSocket socket, TlsHandshake handshake, TimeSpan timeout)
+    private static async ValueTask<IoResult> SendPendingAsync(ITunnelTransport transport, TlsHandshake handshake, TimeSpan timeout)
     {
-        NativeBuffer output = socket.Loop.Buffers.Rent(handshake.PendingOutputBytes);
+        NativeBuffer output = transport.Loop.Buffers.Rent(handshake.PendingOutputBytes);
         int bytes = handshake.TakeOutput(output.Span);
-        IoResult result = await socket.SendAllAsync(output, 0, bytes, timeout);
-        socket.Loop.Buffers.Return(output);
+        IoResult result = await transport.SendAllAsync(output, 0, bytes, timeout);
+        transport.Loop.Buffers.Return(output);
         return result;
     }
 

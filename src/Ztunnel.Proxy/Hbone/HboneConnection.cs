@@ -21,10 +21,10 @@ internal interface ITunnelOwner
 }
 
 /// <summary>
-/// One tunnel: a socket, a TLS session and an HTTP/2 connection on one loop, in either role. It lives as long as both sides want it; every stream on it is a <see cref="TunnelStream"/>.
+/// One tunnel: a transport, a TLS session and an HTTP/2 connection on one loop, in either role. It lives as long as both sides want it; every stream on it is a <see cref="TunnelStream"/>.
 /// </summary>
 /// <remarks>Loop thread only. State is plain data in this object, its two halves and the two protocol objects (design D6).</remarks>
-internal sealed class HboneConnection : ISocketHandler, IHttp2Events
+internal sealed class HboneConnection : IHttp2Events
 {
     private readonly ITunnelOwner _owner;
     private readonly LoopTimer _tick;
@@ -32,22 +32,22 @@ internal sealed class HboneConnection : ISocketHandler, IHttp2Events
     private NativeBuffer? _readBuffer;
     private ConnectionOutcome _shutdownCause;
 
-    public HboneConnection(LoopSocket socket, TlsSession session, Http2Role role, Http2Settings settings, DeliveryBatch deliveries, ITunnelOwner owner)
+    public HboneConnection(ITunnelTransport transport, TlsSession session, Http2Role role, Http2Settings settings, DeliveryBatch deliveries, ITunnelOwner owner)
     {
         _owner = owner;
-        Socket = socket;
+        Transport = transport;
         Session = session;
         Role = role;
         Deliveries = deliveries;
-        Http2 = new Http2Connection(role, settings, this, socket.Loop.NowMilliseconds);
+        Http2 = new Http2Connection(role, settings, this, transport.Loop.NowMilliseconds);
         Sender = new TunnelSender(this);
         Receiver = new TunnelReceiver(this);
-        _tick = new LoopTimer(socket.Loop, static state => ((HboneConnection)state!).OnTick(), this);
+        _tick = new LoopTimer(transport.Loop, static state => ((HboneConnection)state!).OnTick(), this);
     }
 
-    public LoopSocket Socket { get; }
+    public ITunnelTransport Transport { get; }
 
-    public EventLoop Loop => Socket.Loop;
+    public EventLoop Loop => Transport.Loop;
 
     public TlsSession Session { get; }
 
@@ -59,7 +59,7 @@ internal sealed class HboneConnection : ISocketHandler, IHttp2Events
 
     public TunnelReceiver Receiver { get; }
 
-    /// <summary>The loop's gather list.</summary>
+    /// <summary>The gather list of the loop's tunnels, or of those inside other tunnels.</summary>
     public DeliveryBatch Deliveries { get; }
 
     /// <summary>Where the tunnel is listed and counted, with its streams; null for one that is not.</summary>
@@ -67,14 +67,12 @@ internal sealed class HboneConnection : ISocketHandler, IHttp2Events
 
     public bool IsClosed { get; private set; }
 
-    /// <summary>Starts moving bytes. Bytes that came with the end of the handshake were given to <see cref="TunnelReceiver.Prime"/>.</summary>
-    public void Start()
+    /// <summary>Starts moving bytes. Those that came behind the end of the handshake go to the tunnel.</summary>
+    public void Start(in HandshakeResult handshake)
     {
         Counts?.Opened(this);
-        Socket.Handler = this;
         ArmTick();
-        Sender.Schedule();
-        Loop.EnqueueReady(Receiver);
+        Transport.Start(this, handshake.Received, handshake.ReceivedBytes);
     }
 
     /// <summary>Opens a stream (client role).</summary>
@@ -135,23 +133,15 @@ internal sealed class HboneConnection : ISocketHandler, IHttp2Events
         // Sending the last GOAWAY may end the connection at once: its streams must learn the cause, not the symptom.
         _shutdownCause = cause;
         Http2.GoAway(code, debug: null);
-        Sender.Run();
+        Transport.Flush();
         Close(cause, sendCloseNotify: true);
     }
 
-    // ---- socket events
+    // ---- transport events
 
-    public void OnReadable() => Receiver.Run();
+    public void OnTransportFailed(Errno error) => OnTransportLost(new ConnectionOutcome(EndReason.TunnelLost, $"io error: {ErrnoText.Describe(error)}"));
 
-    public void OnWritable() => Sender.OnWritable();
-
-    public void OnHangup()
-    {
-        // What is still in the receive buffer counts; the read that finds it empty reports the end or the error.
-        Receiver.Run();
-    }
-
-    public void OnSocketFailed(Errno error) => Close(new ConnectionOutcome(EndReason.TunnelLost, $"io error: {ErrnoText.Describe(error)}"), sendCloseNotify: false);
+    public void OnTransportLost(ConnectionOutcome cause) => Close(cause, sendCloseNotify: false);
 
     public void OnEndOfStream()
     {
@@ -162,7 +152,7 @@ internal sealed class HboneConnection : ISocketHandler, IHttp2Events
     public void OnRecordFailed()
     {
         Deliveries.Flush();
-        Sender.Run();   // the alert is queued in the session
+        Transport.Flush();   // the alert is queued in the session
         Close(new ConnectionOutcome(EndReason.TunnelLost, $"io error: {Session.Failure?.Message}"), sendCloseNotify: false);
     }
 
@@ -173,7 +163,7 @@ internal sealed class HboneConnection : ISocketHandler, IHttp2Events
         if (result.IsClosed)
         {
             Deliveries.Flush();
-            Sender.Run();   // GOAWAY is queued
+            Transport.Flush();   // GOAWAY is queued
             Close(new ConnectionOutcome(EndReason.Http2Failed, $"h2 failed: connection error: {result.Text}"), sendCloseNotify: true);
             return;
         }
@@ -229,7 +219,7 @@ internal sealed class HboneConnection : ISocketHandler, IHttp2Events
         (stream.Owner as TunnelStream)?.OnReset(code);
     }
 
-    void IHttp2Events.OnSendWindow(Http2Stream stream) => (stream.Owner as TunnelStream)?.OnReadable();
+    void IHttp2Events.OnSendWindow(Http2Stream stream) => (stream.Owner as TunnelStream)?.OnBytesForTunnel();
 
     void IHttp2Events.OnStreamClosed(Http2Stream stream)
     {
@@ -247,7 +237,7 @@ internal sealed class HboneConnection : ISocketHandler, IHttp2Events
     /// <summary>Closes once both sides have said that nothing follows and everything said has left.</summary>
     internal void CloseIfFinished()
     {
-        if (!IsClosed && Http2.IsFinished && !Sender.IsBlocked)
+        if (!IsClosed && Http2.IsFinished && !Transport.IsBlocked)
             Close(_shutdownCause.Reason != EndReason.None ? _shutdownCause : new ConnectionOutcome(EndReason.TunnelLost, "io error: connection closed"), sendCloseNotify: true);
     }
 
@@ -260,20 +250,14 @@ internal sealed class HboneConnection : ISocketHandler, IHttp2Events
         // Whichever side hangs up first after the last GOAWAY: a tunnel that has served its time is not a lost one.
         Counts?.Closed(this, cause.Reason == EndReason.TunnelLost && Http2.IsDraining && Http2.ActiveStreams == 0 ? EndReason.Completed : cause.Reason);
         _tick.Cancel();
-        // A blocked socket cannot take close_notify: the peer learns of the end from the FIN.
-        if (sendCloseNotify && !Sender.IsBlocked)
-        {
-            Span<byte> closeNotify = stackalloc byte[64];
-            Socket.Send(closeNotify[..Session.WriteCloseNotify(closeNotify)]);
-        }
-
+        Span<byte> closeNotify = stackalloc byte[TlsSession.ControlBytes];
+        int bytes = sendCloseNotify && !Transport.IsBlocked ? Session.WriteCloseNotify(closeNotify) : 0;
         Sender.Release();
-        Receiver.Release();
         Http2.TakeStreams();
         Http2.Release();
         while (_firstStream is { } stream)
             stream.OnTunnelLost(cause);
-        Socket.Dispose();
+        Transport.Close(closeNotify[..bytes]);
         Session.Dispose();
         _owner.OnClosed(this, cause);
     }

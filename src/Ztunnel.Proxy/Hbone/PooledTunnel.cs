@@ -1,6 +1,5 @@
 using Ztunnel.Http2;
 using Ztunnel.Linux.Loop;
-using Ztunnel.Linux.Sockets;
 using Ztunnel.Proxy.Connections;
 
 namespace Ztunnel.Proxy.Hbone;
@@ -20,13 +19,11 @@ internal sealed class PooledTunnel : ITunnelOwner
         _unused = new LoopTimer(pool.Home.Loop, static state => ((PooledTunnel)state!).Drain(), this);
     }
 
-    public void Start(LoopSocket socket, in HandshakeResult handshake)
+    public void Start(ITunnelTransport transport, in HandshakeResult handshake)
     {
         ProxyLoop loop = _pool.Home.Proxy;
-        _connection = new HboneConnection(socket, handshake.Session!, Http2Role.Client, loop.Http2.Client, loop.Deliveries, this) { Counts = loop.ClientTunnels };
-        if (handshake.Received is { } received)
-            _connection.Receiver.Prime(received, handshake.ReceivedBytes);
-        _connection.Start();
+        _connection = new HboneConnection(transport, handshake.Session!, Http2Role.Client, loop.Http2.Client, loop.Deliveries, this) { Counts = loop.ClientTunnels };
+        _connection.Start(handshake);
         _unused.Arm(_pool.Settings.PoolUnusedRelease);
     }
 

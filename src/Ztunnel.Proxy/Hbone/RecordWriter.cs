@@ -14,34 +14,50 @@ namespace Ztunnel.Proxy.Hbone;
 ///   ^ recordStart                                              ^ the next record starts where a full one ends
 /// </code>
 /// Frames of several streams share a record. A record is sealed when it is full or when the batch ends; until then its plaintext is open for the next frame.
+/// A tunnel inside a tunnel writes its records into the payload of an outer one (<see cref="ReserveRecord"/>), so that its bytes are copied no more often.
 /// </remarks>
 internal ref struct RecordWriter
 {
     private const int DataHeaderBytes = 9;
 
-    /// <summary>A full record on the wire. Reads of an application are spread over records of this size before anyone knows how much will come.</summary>
-    internal const int FullRecordBytes = TlsSession.HeaderBytes + TlsSession.MaxPlaintextBytes + TlsSession.TrailerBytes;
+    private const int OverheadBytes = TlsSession.HeaderBytes + TlsSession.TrailerBytes;
 
     // Less room than this is not worth a frame header of its own: the record ends short and the next one starts.
     private const int SmallestUsefulPayloadBytes = 256;
+    private const int SmallestUsefulRecordBytes = 2 * 1024;
 
     private readonly NativeBuffer _buffer;
     private readonly TlsSession _session;
+    private readonly int _start;
+    private readonly int _end;
+    private readonly int _maxPlaintextBytes;
     private int _recordStart;
     private int _plaintextBytes;
 
     public RecordWriter(NativeBuffer buffer, TlsSession session)
+        : this(buffer, 0, buffer.Length, session)
+    {
+    }
+
+    /// <summary>Writes into a part of <paramref name="buffer"/>. One that is too small for a full record takes a smaller one.</summary>
+    public RecordWriter(NativeBuffer buffer, int offset, int length, TlsSession session)
     {
         _buffer = buffer;
         _session = session;
+        _start = _recordStart = offset;
+        _end = offset + length;
+        _maxPlaintextBytes = Math.Min(TlsSession.MaxPlaintextBytes, length - OverheadBytes);
     }
 
-    /// <summary>Bytes ready for the wire. The open record is not among them before <see cref="Complete"/>.</summary>
-    public readonly int SealedBytes => _recordStart;
+    /// <summary>Where <see cref="ReserveRecord"/> offers room.</summary>
+    public readonly NativeBuffer Buffer => _buffer;
 
-    private readonly bool FitsFullRecord => _recordStart + FullRecordBytes <= _buffer.Length;
+    // Reads of an application are spread over records of the full size before anyone knows how much will come.
+    private readonly int FullRecordBytes => _maxPlaintextBytes + OverheadBytes;
 
-    private readonly int PlaintextRoom => FitsFullRecord ? TlsSession.MaxPlaintextBytes - _plaintextBytes : 0;
+    private readonly bool FitsFullRecord => _recordStart + FullRecordBytes <= _end;
+
+    private readonly int PlaintextRoom => FitsFullRecord ? _maxPlaintextBytes - _plaintextBytes : 0;
 
     private readonly int Position => _recordStart + TlsSession.HeaderBytes + _plaintextBytes;
 
@@ -52,11 +68,11 @@ internal ref struct RecordWriter
             return;
 
         SealOpenRecord();
-        _recordStart += _session.WriteControl(_buffer.Span[_recordStart..]);
+        _recordStart += _session.WriteControl(_buffer.Span[_recordStart.._end]);
     }
 
-    /// <summary>Appends queued HTTP/2 frames until there are none left or the buffer is full.</summary>
-    public void AppendFrames(Http2Connection connection)
+    /// <summary>Appends queued HTTP/2 frames. False when some are left because the buffer is full: then nothing else may follow.</summary>
+    public bool TryAppendFrames(Http2Connection connection)
     {
         while (connection.HasControlOutput && PlaintextRoom > 0)
         {
@@ -66,8 +82,10 @@ internal ref struct RecordWriter
             else if (_plaintextBytes > 0)
                 SealOpenRecord();
             else
-                return;
+                break;
         }
+
+        return !connection.HasControlOutput;
     }
 
     /// <summary>Offers room for up to <paramref name="maxBytes"/> payload bytes of one stream, already spread over records. Nothing is taken before <see cref="CommitPayload"/>.</summary>
@@ -80,9 +98,9 @@ internal ref struct RecordWriter
         int reserved = 0;
         int start = _recordStart;
         int used = _plaintextBytes;
-        while (reserved < maxBytes && start + FullRecordBytes <= _buffer.Length && vectors.Count < IoVectors.Capacity)
+        while (reserved < maxBytes && start + FullRecordBytes <= _end && vectors.Count < IoVectors.Capacity)
         {
-            int room = Math.Min(TlsSession.MaxPlaintextBytes - used - DataHeaderBytes, maxBytes - reserved);
+            int room = Math.Min(_maxPlaintextBytes - used - DataHeaderBytes, maxBytes - reserved);
             vectors.Add(_buffer, start + TlsSession.HeaderBytes + used + DataHeaderBytes, room);
             reserved += room;
             start += FullRecordBytes;
@@ -97,11 +115,21 @@ internal ref struct RecordWriter
     {
         while (bytes > 0)
         {
-            int payload = Math.Min(bytes, TlsSession.MaxPlaintextBytes - _plaintextBytes - DataHeaderBytes);
+            int payload = Math.Min(bytes, _maxPlaintextBytes - _plaintextBytes - DataHeaderBytes);
             stream.WriteDataHeader(_buffer.Span.Slice(Position, DataHeaderBytes), payload, endStream: false);
             bytes -= payload;
             Advance(DataHeaderBytes + payload);
         }
+    }
+
+    /// <summary>Offers room for payload in one piece, inside one record, for a tunnel that writes a record of its own there. <see cref="CommitPayload"/> takes what it used.</summary>
+    /// <returns>The bytes offered; 0 when the buffer is full.</returns>
+    public int ReserveRecord(int maxBytes, out int offset)
+    {
+        if (PlaintextRoom < DataHeaderBytes + Math.Min(maxBytes, SmallestUsefulRecordBytes))
+            SealOpenRecord();
+        offset = Position + DataHeaderBytes;
+        return Math.Max(0, Math.Min(PlaintextRoom - DataHeaderBytes, maxBytes));
     }
 
     /// <summary>Appends bytes that already lie in memory as one DATA frame, as much of them as fits the open record.</summary>
@@ -133,17 +161,17 @@ internal ref struct RecordWriter
         return true;
     }
 
-    /// <summary>Seals what is still open and returns all bytes ready for the wire.</summary>
+    /// <summary>Seals what is still open and returns the number of all bytes ready for the wire.</summary>
     public int Complete()
     {
         SealOpenRecord();
-        return _recordStart;
+        return _recordStart - _start;
     }
 
     private void Advance(int bytes)
     {
         _plaintextBytes += bytes;
-        if (_plaintextBytes == TlsSession.MaxPlaintextBytes)
+        if (_plaintextBytes == _maxPlaintextBytes)
             SealOpenRecord();
     }
 

@@ -79,18 +79,19 @@ internal sealed class TunnelPeer(HbonePool pool, TunnelKey key)
         if (connected.Socket is not { } socket)
             return DescribeConnectFailure(connected.Error);
 
+        var transport = new SocketTransport(socket);
         var handshake = TlsHandshake.StartClient(own, key.Expected);
-        HandshakeResult result = await HandshakePump.RunAsync(socket, handshake, home.Proxy.Handshakes, pool.Settings.SetUp.Handshake);
+        HandshakeResult result = await HandshakePump.RunAsync(transport, handshake, home.Proxy.Handshakes, pool.Settings.SetUp.Handshake);
         home.Proxy.ClientTunnels.Handshake(result.Outcome.Reason);
         if (!result.Succeeded || pool.IsClosed)
         {
             result.Discard(home.Loop);
-            socket.Dispose();
+            transport.Close([]);
             return result.Succeeded ? ConnectionOutcome.Drained : result.Outcome;
         }
 
         var tunnel = new PooledTunnel(this, pool);
-        tunnel.Start(socket, result);
+        tunnel.Start(transport, result);
         _tunnels.Add(tunnel);
         return default;
     }

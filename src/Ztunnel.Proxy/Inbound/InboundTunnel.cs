@@ -88,8 +88,9 @@ internal sealed class InboundTunnel(WorkloadLoop home, LoopSocket socket, bool s
         }
 
         ProxySettings settings = Home.Context.Settings;
+        var transport = new SocketTransport(socket);
         var handshake = TlsHandshake.StartServer(own);
-        HandshakeResult result = await HandshakePump.RunAsync(socket, handshake, Home.Proxy.Handshakes, settings.SetUp.Handshake);
+        HandshakeResult result = await HandshakePump.RunAsync(transport, handshake, Home.Proxy.Handshakes, settings.SetUp.Handshake);
         Home.Proxy.ServerTunnels.Handshake(result.Outcome.Reason);
         if (!result.Succeeded)
         {
@@ -105,10 +106,8 @@ internal sealed class InboundTunnel(WorkloadLoop home, LoopSocket socket, bool s
         }
 
         SourceIdentity = result.Session.Peer.Identity;
-        _connection = new HboneConnection(socket, result.Session, Http2Role.Server, Home.Proxy.Http2.Server, Home.Proxy.Deliveries, this) { Counts = Home.Proxy.ServerTunnels };
-        if (result.Received is { } received)
-            _connection.Receiver.Prime(received, result.ReceivedBytes);
-        _connection.Start();
+        _connection = new HboneConnection(transport, result.Session, Http2Role.Server, Home.Proxy.Http2.Server, Home.Proxy.Deliveries, this) { Counts = Home.Proxy.ServerTunnels };
+        _connection.Start(result);
     }
 
     private void Deny(in ConnectionOutcome outcome)

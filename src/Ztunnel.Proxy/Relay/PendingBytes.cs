@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Ztunnel.Linux.Buffers;
 using Ztunnel.Linux.Sockets;
+using Ztunnel.Proxy.Hbone;
 
 namespace Ztunnel.Proxy.Relay;
 
@@ -45,6 +46,21 @@ internal sealed class PendingBytes(BufferPool pool)
         }
     }
 
+    /// <summary>Keeps payload in <paramref name="pending"/>, but for its first <paramref name="skippedBytes"/> bytes, which have left; made when there is something to keep.</summary>
+    public static void Hold(ref PendingBytes? pending, BufferPool pool, NativeBuffer buffer, ReadOnlySpan<PayloadRange> ranges, int skippedBytes)
+    {
+        foreach (PayloadRange range in ranges)
+        {
+            int skipped = Math.Min(skippedBytes, range.Length);
+            skippedBytes -= skipped;
+            if (skipped == range.Length)
+                continue;
+
+            pending ??= new PendingBytes(pool);
+            pending.Append(buffer.Span.Slice(range.Offset + skipped, range.Length - skipped));
+        }
+    }
+
     /// <summary>Writes as much as the socket takes. The result's bytes are those that left in all; its status is that of the last write.</summary>
     public IoResult WriteTo(LoopSocket socket)
     {
@@ -75,6 +91,22 @@ internal sealed class PendingBytes(BufferPool pool)
             NativeBuffer chunk = Chunk(0);
             return chunk.Span[_start..(_count == 1 ? _end : chunk.Length)];
         }
+    }
+
+    /// <summary>Moves as much from the front as <paramref name="destination"/> takes.</summary>
+    public int MoveTo(Span<byte> destination)
+    {
+        int moved = 0;
+        while (moved < destination.Length && Length > 0)
+        {
+            ReadOnlySpan<byte> front = Front;
+            int taken = Math.Min(front.Length, destination.Length - moved);
+            front[..taken].CopyTo(destination[moved..]);
+            Consume(taken);
+            moved += taken;
+        }
+
+        return moved;
     }
 
     /// <summary>Forgets the first <paramref name="bytes"/> bytes and gives the memory they were in back.</summary>

@@ -9,15 +9,10 @@ namespace Ztunnel.Proxy.Tests.Hbone;
 public sealed class TunnelTransferTests
 {
     [Theory]
-    [InlineData(1)]
-    [InlineData(16_374)]
-    [InlineData(16_375)]
-    [InlineData(16_376)]
-    [InlineData(1_000_000)]
-    [InlineData(32 * 1024 * 1024)]
-    public async Task Transfer_BothDirectionsAtOnce_IsIdentical(int bytes)
+    [MemberData(nameof(Transfers))]
+    public async Task Transfer_BothDirectionsAtOnce_IsIdentical(int bytes, Nesting nesting)
     {
-        using TunnelPair pair = await TunnelPair.ConnectAsync();
+        using TunnelPair pair = await TunnelPair.ConnectAsync(nesting);
         using StreamPair stream = await pair.OpenStreamAsync();
 
         Task<byte[]> atServer = Applications.ReceiveHashAsync(stream.Server);
@@ -33,11 +28,27 @@ public sealed class TunnelTransferTests
         Assert.Equal(bytes, stream.ServerSide.ToApplication);
     }
 
-    [Fact]
-    public async Task Streams_ManyAtOnce_DoNotMix()
+    public static TheoryData<int, Nesting> Transfers()
+    {
+        var data = new TheoryData<int, Nesting>();
+        foreach (Nesting nesting in Enum.GetValues<Nesting>())
+        {
+            // Around the payload of one record, outer or inner, and far beyond every window.
+            foreach (int bytes in (int[])[1, 16_343, 16_344, 16_345, 16_374, 16_375, 16_376, 1_000_000, 32 * 1024 * 1024])
+                data.Add(bytes, nesting);
+        }
+
+        return data;
+    }
+
+    [Theory]
+    [InlineData(Nesting.None)]
+    [InlineData(Nesting.ThroughGateway)]
+    [InlineData(Nesting.Direct)]
+    public async Task Streams_ManyAtOnce_DoNotMix(Nesting nesting)
     {
         const int Streams = 50;
-        using TunnelPair pair = await TunnelPair.ConnectAsync();
+        using TunnelPair pair = await TunnelPair.ConnectAsync(nesting);
         var streams = new List<StreamPair>();
         for (int index = 0; index < Streams; index++)
             streams.Add(await pair.OpenStreamAsync());
@@ -50,10 +61,13 @@ public sealed class TunnelTransferTests
         }));
     }
 
-    [Fact]
-    public async Task HalfClose_OfTheClient_LeavesTheAnswerOpen()
+    [Theory]
+    [InlineData(Nesting.None)]
+    [InlineData(Nesting.ThroughGateway)]
+    [InlineData(Nesting.Direct)]
+    public async Task HalfClose_OfTheClient_LeavesTheAnswerOpen(Nesting nesting)
     {
-        using TunnelPair pair = await TunnelPair.ConnectAsync();
+        using TunnelPair pair = await TunnelPair.ConnectAsync(nesting);
         using StreamPair stream = await pair.OpenStreamAsync();
 
         await stream.Client.SendAsync("question"u8.ToArray());
@@ -66,10 +80,13 @@ public sealed class TunnelTransferTests
         Assert.Equal(EndReason.Completed, (await stream.ClientSide.Ended.Task.WaitAsync(TunnelPair.Limit)).Reason);
     }
 
-    [Fact]
-    public async Task Reset_OfTheClient_ReachesTheServerAsReset()
+    [Theory]
+    [InlineData(Nesting.None)]
+    [InlineData(Nesting.ThroughGateway)]
+    [InlineData(Nesting.Direct)]
+    public async Task Reset_OfTheClient_ReachesTheServerAsReset(Nesting nesting)
     {
-        using TunnelPair pair = await TunnelPair.ConnectAsync();
+        using TunnelPair pair = await TunnelPair.ConnectAsync(nesting);
         using StreamPair stream = await pair.OpenStreamAsync();
         await stream.Client.SendAsync("x"u8.ToArray());
         await Applications.ReceiveExactlyAsync(stream.Server, 1);
@@ -83,10 +100,13 @@ public sealed class TunnelTransferTests
         Assert.Equal(EndReason.StreamReset, (await stream.ServerSide.Ended.Task.WaitAsync(TunnelPair.Limit)).Reason);
     }
 
-    [Fact]
-    public async Task Reset_OfTheServer_ReachesTheClientAsReset()
+    [Theory]
+    [InlineData(Nesting.None)]
+    [InlineData(Nesting.ThroughGateway)]
+    [InlineData(Nesting.Direct)]
+    public async Task Reset_OfTheServer_ReachesTheClientAsReset(Nesting nesting)
     {
-        using TunnelPair pair = await TunnelPair.ConnectAsync();
+        using TunnelPair pair = await TunnelPair.ConnectAsync(nesting);
         using StreamPair stream = await pair.OpenStreamAsync();
 
         stream.Server.LingerState = new LingerOption(enable: true, seconds: 0);
@@ -96,10 +116,13 @@ public sealed class TunnelTransferTests
         Assert.Equal(EndReason.DestinationReset, (await stream.ServerSide.Ended.Task.WaitAsync(TunnelPair.Limit)).Reason);
     }
 
-    [Fact]
-    public async Task SlowReader_StopsItsSenderOnly()
+    [Theory]
+    [InlineData(Nesting.None)]
+    [InlineData(Nesting.ThroughGateway)]
+    [InlineData(Nesting.Direct)]
+    public async Task SlowReader_StopsItsSenderOnly(Nesting nesting)
     {
-        using TunnelPair pair = await TunnelPair.ConnectAsync();
+        using TunnelPair pair = await TunnelPair.ConnectAsync(nesting);
         using StreamPair stuck = await pair.OpenStreamAsync();
         using StreamPair lively = await pair.OpenStreamAsync();
 
@@ -113,27 +136,29 @@ public sealed class TunnelTransferTests
         Assert.Equal(await Applications.SendRandomAsync(lively.Client, 8_000_000, seed: 3), await received);
     }
 
-    [Fact]
-    public async Task TunnelLost_EndsItsStreamsWithReset()
+    [Theory]
+    [InlineData(Nesting.None)]
+    [InlineData(Nesting.ThroughGateway)]
+    [InlineData(Nesting.Direct)]
+    public async Task TunnelLost_EndsItsStreamsWithReset(Nesting nesting)
     {
-        using TunnelPair pair = await TunnelPair.ConnectAsync();
+        using TunnelPair pair = await TunnelPair.ConnectAsync(nesting);
         using StreamPair stream = await pair.OpenStreamAsync();
 
-        await pair.OnLoopAsync(() =>
-        {
-            pair.ServerTunnel.Socket.CloseWithReset();
-            return true;
-        });
+        await pair.BreakAsync();
 
         await Assert.ThrowsAsync<SocketException>(() => Applications.ReceiveExactlyAsync(stream.Client, 1));
         ConnectionOutcome outcome = await stream.ClientSide.Ended.Task.WaitAsync(TunnelPair.Limit);
         Assert.Equal(EndReason.TunnelLost, outcome.Reason);
     }
 
-    [Fact]
-    public async Task Shutdown_TellsThePeerBeforeItDrops()
+    [Theory]
+    [InlineData(Nesting.None)]
+    [InlineData(Nesting.ThroughGateway)]
+    [InlineData(Nesting.Direct)]
+    public async Task Shutdown_TellsThePeerBeforeItDrops(Nesting nesting)
     {
-        using TunnelPair pair = await TunnelPair.ConnectAsync();
+        using TunnelPair pair = await TunnelPair.ConnectAsync(nesting);
         using StreamPair stream = await pair.OpenStreamAsync();
 
         await pair.OnLoopAsync(() =>
@@ -148,10 +173,13 @@ public sealed class TunnelTransferTests
     }
 
     /// <summary>The relay allocates per connection, never per byte or frame (design: "allocate nothing per byte or frame").</summary>
-    [Fact]
-    public async Task Relay_AfterWarmUp_AllocatesNothing()
+    [Theory]
+    [InlineData(Nesting.None)]
+    [InlineData(Nesting.ThroughGateway)]
+    [InlineData(Nesting.Direct)]
+    public async Task Relay_AfterWarmUp_AllocatesNothing(Nesting nesting)
     {
-        using TunnelPair pair = await TunnelPair.ConnectAsync();
+        using TunnelPair pair = await TunnelPair.ConnectAsync(nesting);
         using StreamPair stream = await pair.OpenStreamAsync();
         await Applications.EchoAsync(stream, rounds: 200, bytes: 64);
         await Applications.EchoAsync(stream, rounds: 20, bytes: 200_000);

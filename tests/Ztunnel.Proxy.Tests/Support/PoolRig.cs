@@ -154,14 +154,13 @@ internal sealed class PoolRig : IAsyncDisposable
 
         private async Task ServeAsync(LoopSocket socket, WorkloadCertificate own, HandshakeGate gate)
         {
-            HandshakeResult result = await HandshakePump.RunAsync(socket, TlsHandshake.StartServer(own), gate, TunnelPair.Limit);
+            var transport = new SocketTransport(socket);
+            HandshakeResult result = await HandshakePump.RunAsync(transport, TlsHandshake.StartServer(own), gate, TunnelPair.Limit);
             if (!result.Succeeded)
                 return;
             Http2Settings settings = Http2Settings.ForServer with { MaxConcurrentStreams = maxStreams };
-            var tunnel = new HboneConnection(socket, result.Session, Http2Role.Server, settings, new DeliveryBatch(), this);
-            if (result.Received is { } received)
-                tunnel.Receiver.Prime(received, result.ReceivedBytes);
-            tunnel.Start();
+            var tunnel = new HboneConnection(transport, result.Session, Http2Role.Server, settings, new DeliveryBatch(), this);
+            tunnel.Start(result);
         }
     }
 }

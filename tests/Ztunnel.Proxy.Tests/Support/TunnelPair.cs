@@ -25,12 +25,15 @@ internal sealed class TunnelPair : IDisposable
     private static readonly SpiffeId Server = new("cluster.local", "default", "server");
 
     private readonly LoopGroup _loops;
-    private readonly ConcurrentQueue<Exception> _unhandled = new();
+    private readonly ConcurrentQueue<Exception> _unhandled;
     private readonly ServerOwner _serverOwner;
+    private readonly TestAuthority _authority = TestAuthority.Create();
+    private LoopSocket _serverSocket = null!;
 
-    private TunnelPair(LoopGroup loops)
+    private TunnelPair(LoopGroup loops, ConcurrentQueue<Exception> unhandled)
     {
         _loops = loops;
+        _unhandled = unhandled;
         _serverOwner = new ServerOwner(this);
     }
 
@@ -40,13 +43,22 @@ internal sealed class TunnelPair : IDisposable
 
     public HboneConnection ServerTunnel { get; private set; } = null!;
 
-    public static async Task<TunnelPair> ConnectAsync()
+    public static async Task<TunnelPair> ConnectAsync(Nesting nesting = Nesting.None)
     {
         var unhandled = new ConcurrentQueue<Exception>();
-        var pair = new TunnelPair(LoopGroup.Start(1, unhandled.Enqueue));
-        await pair.OnLoopAsync(pair.HandshakeAsync);
+        var pair = new TunnelPair(LoopGroup.Start(1, unhandled.Enqueue), unhandled);
+        await pair.OnLoopAsync(pair.ConnectSocketsAsync);
+        if (nesting != Nesting.None)
+            await pair.OnLoopAsync(() => pair.NestAsync(throughGateway: nesting == Nesting.ThroughGateway));
         return pair;
     }
+
+    /// <summary>Breaks the connection of the (outer) tunnel.</summary>
+    public Task<bool> BreakAsync() => OnLoopAsync(() =>
+    {
+        _serverSocket.CloseWithReset();
+        return true;
+    });
 
     /// <summary>Opens a stream through the tunnel; the two sockets returned are the applications.</summary>
     public async Task<StreamPair> OpenStreamAsync()
@@ -107,34 +119,55 @@ internal sealed class TunnelPair : IDisposable
         return (test, new SocketHandle(NativeDescriptor.Duplicate(accepted), AddressFamily.InterNetwork));
     }
 
-    private async Task<bool> HandshakeAsync()
+    private async Task<bool> ConnectSocketsAsync()
     {
-        TestAuthority authority = TestAuthority.Create();
-        WorkloadCertificate client = authority.IssueWorkload(Client);
-        WorkloadCertificate server = authority.IssueWorkload(Server);
         (SocketHandle clientHandle, SocketHandle serverHandle) = LoopPair();
-        LoopSocket clientSocket = LoopSocket.Attach(Loop, clientHandle);
-        LoopSocket serverSocket = LoopSocket.Attach(Loop, serverHandle);
+        _serverSocket = LoopSocket.Attach(Loop, serverHandle);
+        await HandshakeAsync(new SocketTransport(LoopSocket.Attach(Loop, clientHandle)), new SocketTransport(_serverSocket));
+        return true;
+    }
+
+    /// <summary>Opens a stream, and in it a second pair of tunnel ends: <see cref="ClientTunnel"/> and <see cref="ServerTunnel"/> from now on.</summary>
+    private async Task<bool> NestAsync(bool throughGateway)
+    {
+        var owner = new StreamOwner();
+        SocketHandle? farEnd = null;
+        if (throughGateway)
+        {
+            (SocketHandle nearEnd, farEnd) = LoopPair();
+            _serverOwner.Expect(nearEnd, new StreamOwner());
+        }
+
+        TunnelStream stream = ClientTunnel.OpenStream(new TunnelRequest("service.example:80", "", "for=\"127.0.0.1:1\"", "00-0-0-00"), owner)!;
+        await owner.Answered.Task;
+        var client = new StreamTransport(stream);
+        stream.Attach(client);
+        ITunnelTransport server = farEnd is null ? _serverOwner.Direct! : new SocketTransport(LoopSocket.Attach(Loop, farEnd));
+        await HandshakeAsync(client, server);
+        return true;
+    }
+
+    private async Task HandshakeAsync(ITunnelTransport clientTransport, ITunnelTransport serverTransport)
+    {
+        WorkloadCertificate client = _authority.IssueWorkload(Client);
+        WorkloadCertificate server = _authority.IssueWorkload(Server);
         var gate = new HandshakeGate(Loop);
-        Task<HandshakeResult> serverSide = HandshakePump.RunAsync(serverSocket, TlsHandshake.StartServer(server), gate, Limit).AsTask();
-        HandshakeResult clientResult = await HandshakePump.RunAsync(clientSocket, TlsHandshake.StartClient(client, [Server]), gate, Limit);
+        Task<HandshakeResult> serverSide = HandshakePump.RunAsync(serverTransport, TlsHandshake.StartServer(server), gate, Limit).AsTask();
+        HandshakeResult clientResult = await HandshakePump.RunAsync(clientTransport, TlsHandshake.StartClient(client, [Server]), gate, Limit);
         HandshakeResult serverResult = await serverSide;
         Assert.True(clientResult.Succeeded, clientResult.Outcome.Error);
         Assert.True(serverResult.Succeeded, serverResult.Outcome.Error);
 
         var deliveries = new DeliveryBatch();
         var settings = new HboneHttp2(new ProxySettings(), loops: 1);
-        ClientTunnel = Start(clientSocket, clientResult, Http2Role.Client, settings.Client, deliveries, new ClientOwner());
-        ServerTunnel = Start(serverSocket, serverResult, Http2Role.Server, settings.Server, deliveries, _serverOwner);
-        return true;
+        ClientTunnel = Start(clientTransport, clientResult, Http2Role.Client, settings.Client, deliveries, new ClientOwner());
+        ServerTunnel = Start(serverTransport, serverResult, Http2Role.Server, settings.Server, deliveries, _serverOwner);
     }
 
-    private static HboneConnection Start(LoopSocket socket, in HandshakeResult handshake, Http2Role role, Http2Settings settings, DeliveryBatch deliveries, ITunnelOwner owner)
+    private static HboneConnection Start(ITunnelTransport transport, in HandshakeResult handshake, Http2Role role, Http2Settings settings, DeliveryBatch deliveries, ITunnelOwner owner)
     {
-        var tunnel = new HboneConnection(socket, handshake.Session!, role, settings, deliveries, owner);
-        if (handshake.Received is { } received)
-            tunnel.Receiver.Prime(received, handshake.ReceivedBytes);
-        tunnel.Start();
+        var tunnel = new HboneConnection(transport, handshake.Session!, role, settings, deliveries, owner);
+        tunnel.Start(handshake);
         return tunnel;
     }
 
@@ -164,16 +197,26 @@ internal sealed class TunnelPair : IDisposable
     {
         private readonly Queue<(SocketHandle Application, StreamOwner Owner)> _expected = new();
 
+        /// <summary>The transport in the last stream for which no application was expected.</summary>
+        public StreamTransport? Direct { get; private set; }
+
         public void Expect(SocketHandle application, StreamOwner owner) => _expected.Enqueue((application, owner));
 
         public void OnRequest(HboneConnection tunnel, Http2Stream stream, in Http2Request request)
         {
-            (SocketHandle application, StreamOwner owner) = _expected.Dequeue();
+            (SocketHandle? application, StreamOwner owner) = _expected.TryDequeue(out (SocketHandle Application, StreamOwner Owner) expected) ? expected : (null, new StreamOwner());
             TunnelStream adopted = tunnel.Adopt(stream, owner);
             owner.Stream = adopted;
             stream.Respond(200, baggage: null, endStream: false);
             tunnel.Sender.Schedule();
-            adopted.Attach(LoopSocket.Attach(pair.Loop, application));
+            if (application is not null)
+            {
+                adopted.Attach(LoopSocket.Attach(pair.Loop, application));
+                return;
+            }
+
+            Direct = new StreamTransport(adopted);
+            adopted.Attach(Direct);
         }
 
         public void OnCapacityChanged(HboneConnection tunnel)
@@ -184,6 +227,18 @@ internal sealed class TunnelPair : IDisposable
         {
         }
     }
+}
+
+/// <summary>Whether a tunnel runs inside a stream of another one, and how its far end is reached.</summary>
+public enum Nesting
+{
+    None,
+
+    /// <summary>A gateway ends the outer tunnel and passes the bytes on over a socket, cut anywhere.</summary>
+    ThroughGateway,
+
+    /// <summary>The far end lies in the outer tunnel's stream, too: records arrive as they were written.</summary>
+    Direct,
 }
 
 /// <summary>The two applications of one stream, and what the two proxies said about it.</summary>
