@@ -6,4 +6,5 @@ public static class Ports
     public const int Outbound = 15001;
     public const int InboundPassthrough = 15006;
     public const int InboundHbone = 15008;
+    public const int Socks5 = 15080;
 }

@@ -60,6 +60,8 @@ public sealed class ProxyContext
 
     internal ILogger RevocationLog => field ??= Logs.CreateLogger("proxy::crl");
 
+    internal ILogger SocksLog => field ??= Logs.CreateLogger("proxy::socks5");
+
     internal ILogger DrainLog => field ??= Logs.CreateLogger("drain");
 
     private MetricRegistry Unscraped => field ??= new MetricRegistry(new MetricSettings { Loops = Loops.Loops.Count }, Time);

@@ -23,6 +23,15 @@ public sealed record ProxySettings
     /// <summary>How long a tunnel without streams stays open. POOL_UNUSED_RELEASE_TIMEOUT, default 5 min.</summary>
     public TimeSpan PoolUnusedRelease { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>How old a tunnel gets before new streams go to another one; those it has may go on. ZTUNNEL_POOL_MAX_AGE, default 1 h.</summary>
+    public TimeSpan PoolMaxAge { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>How long a connection may stay open without a byte either way. ZTUNNEL_IDLE_TIMEOUT, default none: a silent peer is not a dead one, and keepalives tell which.</summary>
+    public TimeSpan? IdleLimit { get; init; }
+
+    /// <summary>The same for one whose one side has ended already. ZTUNNEL_HALF_CLOSED_TIMEOUT, default 24 h.</summary>
+    public TimeSpan? HalfClosedLimit { get; init; } = TimeSpan.FromHours(24);
+
     /// <summary>HTTP2_STREAM_WINDOW_SIZE, default 4 MiB.</summary>
     public int Http2StreamWindowBytes { get; init; } = 4 * 1024 * 1024;
 

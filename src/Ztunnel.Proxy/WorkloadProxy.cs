@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Linux;
 using Ztunnel.Linux.Loop;
@@ -65,6 +66,9 @@ public sealed class WorkloadProxy
                 bound.Add((Bind(Ports.InboundPassthrough), new ProxyListener(this, ListenerRole.InboundPassthrough), "inbound passthrough"));
             if (selection.HasFlag(ListenerSelection.Outbound))
                 bound.Add((Bind(Ports.Outbound), new ProxyListener(this, ListenerRole.Outbound), "outbound"));
+            // On loopback: only programs of the pod itself may ask to be carried.
+            if (selection.HasFlag(ListenerSelection.Socks5))
+                bound.Add((_workload.Sockets.OpenListener(new IPEndPoint(IPAddress.Loopback, Ports.Socks5), ListenerKind.Workload), new ProxyListener(this, ListenerRole.Socks5), "socks5"));
         }
         catch
         {
@@ -171,6 +175,9 @@ public enum ListenerSelection
     InboundHbone = 1,
     InboundPassthrough = 2,
     Outbound = 4,
+
+    /// <summary>On loopback, for programs that ask to be carried (data-path 1.8).</summary>
+    Socks5 = 8,
 
     /// <summary>A captured pod.</summary>
     All = InboundHbone | InboundPassthrough | Outbound,

@@ -14,13 +14,6 @@ namespace Ztunnel;
 /// <summary>Turns the settings into each component's own record.</summary>
 internal static class Composition
 {
-    /// <summary>What this build cannot do yet although the settings ask for it: said in one line each before anything is opened.</summary>
-    public static IEnumerable<string> FindMissingParts(ZtunnelSettings settings)
-    {
-        if (settings.Mode.Socks5Enabled)
-            yield return "invalid configuration: UNSTABLE_ENABLE_SOCKS5=true: this build has no socks5 listener; expected false";
-    }
-
     public static MetricSettings Metrics(ZtunnelSettings settings) => new()
     {
         Loops = settings.Tuning.WorkerThreads,
@@ -75,6 +68,9 @@ internal static class Composition
         LocalhostAppTunnel = settings.Mode.LocalhostAppTunnel,
         PoolMaxStreams = settings.Tuning.PoolMaxStreams,
         PoolUnusedRelease = settings.Tuning.PoolUnusedRelease,
+        PoolMaxAge = settings.Tuning.PoolMaxAge,
+        IdleLimit = settings.Tuning.IdleTimeout > TimeSpan.Zero ? settings.Tuning.IdleTimeout : null,
+        HalfClosedLimit = settings.Tuning.HalfClosedTimeout > TimeSpan.Zero ? settings.Tuning.HalfClosedTimeout : null,
         Http2StreamWindowBytes = settings.Tuning.StreamWindowBytes,
         Http2ConnectionWindowBytes = settings.Tuning.ConnectionWindowBytes,
         Http2FrameBytes = settings.Tuning.FrameBytes,

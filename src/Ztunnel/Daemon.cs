@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
@@ -39,12 +38,9 @@ public static class Daemon
     private static readonly TimeSpan LogFlushLimit = TimeSpan.FromSeconds(1);
 
     /// <summary>Runs until it is asked to stop; the result is the exit code.</summary>
-    /// <exception cref="SettingsException">The settings ask for what this build does not have.</exception>
     /// <exception cref="StartException">It cannot start.</exception>
     public static async Task<int> RunAsync(ZtunnelSettings settings, Stream output, TimeProvider time)
     {
-        if (Composition.FindMissingParts(settings).ToImmutableArray() is [_, ..] missing)
-            throw new SettingsException(missing);
         var sink = new LogSink(output, new LogSinkSettings { Format = settings.Observability.LogFormat }, time);
         try
         {

@@ -4,6 +4,7 @@ using Ztunnel.Linux.Sockets;
 using Ztunnel.Proxy.Inbound;
 using Ztunnel.Proxy.Outbound;
 using Ztunnel.Proxy.Passthrough;
+using Ztunnel.Proxy.Socks5;
 using Ztunnel.Telemetry.Metrics;
 
 namespace Ztunnel.Proxy.Accepting;
@@ -19,6 +20,9 @@ internal enum ListenerRole
 
     /// <summary>15001: what the pod's applications send out.</summary>
     Outbound,
+
+    /// <summary>15080: programs of the pod that ask to be carried.</summary>
+    Socks5,
 }
 
 /// <summary>One listening port of a pod: gives each connection to the loop that should have it, and starts what its role asks for.</summary>
@@ -28,6 +32,7 @@ internal sealed class ProxyListener(WorkloadProxy proxy, ListenerRole role) : IA
     {
         ListenerRole.InboundHbone => proxy.Context.InboundLog,
         ListenerRole.InboundPassthrough => proxy.Context.PassthroughLog,
+        ListenerRole.Socks5 => proxy.Context.SocksLog,
         _ => proxy.Context.OutboundLog,
     };
 
@@ -37,7 +42,7 @@ internal sealed class ProxyListener(WorkloadProxy proxy, ListenerRole role) : IA
     public void OnAccepted(EventLoop loop, LoopSocket socket)
     {
         WorkloadLoop home = proxy.Home(loop);
-        home.Context.Traffic.SocketOpened(loop.Index, role == ListenerRole.Outbound ? Reporter.Source : Reporter.Destination);
+        home.Context.Traffic.SocketOpened(loop.Index, role is ListenerRole.Outbound or ListenerRole.Socks5 ? Reporter.Source : Reporter.Destination);
         switch (role)
         {
             case ListenerRole.InboundHbone:
@@ -45,6 +50,9 @@ internal sealed class ProxyListener(WorkloadProxy proxy, ListenerRole role) : IA
                 break;
             case ListenerRole.InboundPassthrough:
                 new PassthroughConnection(home, socket, proxy.ReadOriginalDestination(socket, _log), proxy.SpoofsSource).Start();
+                break;
+            case ListenerRole.Socks5:
+                new SocksNegotiation(home, socket).Start();
                 break;
             default:
                 new OutboundConnection(home, socket, proxy.ReadOriginalDestination(socket, _log)).Start();

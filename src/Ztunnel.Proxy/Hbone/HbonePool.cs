@@ -43,14 +43,6 @@ internal sealed class HbonePool(WorkloadLoop home)
         }
     }
 
-    /// <summary>No new tunnels; open ones close behind their last stream.</summary>
-    public void Drain()
-    {
-        IsClosed = true;
-        foreach (TunnelPeer peer in _peers.Values.ToArray())
-            peer.Drain();
-    }
-
     /// <summary>Ends every tunnel with its streams.</summary>
     public void Shutdown(ConnectionOutcome cause)
     {

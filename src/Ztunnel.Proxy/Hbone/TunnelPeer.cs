@@ -12,9 +12,10 @@ internal sealed class TunnelPeer(HbonePool pool, TunnelKey key)
 
     public TunnelStream? TryOpenStream(TunnelRequest request, ITunnelStreamOwner owner)
     {
-        foreach (PooledTunnel tunnel in _tunnels)
+        // Backwards: the newest first, so that old ones empty and go; and one that retires may leave the list meanwhile.
+        for (int index = _tunnels.Count - 1; index >= 0; index--)
         {
-            if (tunnel.TryOpenStream(request, owner) is { } stream)
+            if (_tunnels[index].TryOpenStream(request, owner) is { } stream)
                 return stream;
         }
 
@@ -31,12 +32,6 @@ internal sealed class TunnelPeer(HbonePool pool, TunnelKey key)
         if (!started.IsCompleted)
             _opening = started;
         return started;
-    }
-
-    public void Drain()
-    {
-        foreach (PooledTunnel tunnel in _tunnels.ToArray())
-            tunnel.Drain();
     }
 
     public void Shutdown(ConnectionOutcome cause)
@@ -90,7 +85,7 @@ internal sealed class TunnelPeer(HbonePool pool, TunnelKey key)
             return result.Succeeded ? ConnectionOutcome.Drained : result.Outcome;
         }
 
-        var tunnel = new PooledTunnel(this, pool);
+        var tunnel = new PooledTunnel(this, pool, own);
         tunnel.Start(transport, result);
         _tunnels.Add(tunnel);
         return default;

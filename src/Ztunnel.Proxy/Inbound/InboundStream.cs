@@ -17,31 +17,25 @@ namespace Ztunnel.Proxy.Inbound;
 /// One CONNECT on port 15008 (data-path 3.2–3.7). Phases: understand the request and validate where it wants to go; open the books and authorize; connect to the application; answer 200
 /// and relay. The application is not contacted before the connection is authorized, and the peer is not told 200 before the application has answered.
 /// </summary>
-internal sealed class InboundStream : TrackedConnection, ITunnelStreamOwner
+internal sealed class InboundStream : InboundConnection, ITunnelStreamOwner
 {
     private readonly InboundTunnel _tunnel;
     private readonly TunnelStream _stream;
-    private readonly long _startMilliseconds;
     private readonly string? _forwardedHost;
     private IPEndPoint? _application;
-    private Workload? _local;
     private ConnectionRecord? _record;
-    private bool _ended;
 
     private InboundStream(InboundTunnel tunnel, HboneConnection connection, Http2Stream stream, in Http2Request request)
-        : base(tunnel.Home.Connections, tunnel.Source, tunnel.Destination)
+        : base(tunnel.Home, tunnel.Source, tunnel.Destination)
     {
         _tunnel = tunnel;
-        _startMilliseconds = tunnel.Home.Loop.NowMilliseconds;
         _forwardedHost = ForwardedHeader.ParseHost(request.Forwarded);
         _stream = connection.Adopt(stream, this);
     }
 
-    private WorkloadLoop Home => _tunnel.Home;
-
     private ProxySettings Settings => Home.Context.Settings;
 
-    private PolicyConnection PolicyInput => new(_tunnel.SourceIdentity, Source.Address, _application!);
+    protected override PolicyConnection PolicyInput => new(_tunnel.SourceIdentity, Source.Address, _application!);
 
     public static void Start(InboundTunnel tunnel, HboneConnection connection, Http2Stream stream, in Http2Request request)
     {
@@ -53,17 +47,6 @@ internal sealed class InboundStream : TrackedConnection, ITunnelStreamOwner
         IsInbound: true, Source, _forwardedHost, _application ?? OriginalDestination, _tunnel.SourceIdentity is null ? "TCP" : "HBONE");
 
     public override void Abort(ConnectionOutcome outcome) => _stream.Abort(Http2ErrorCode.Cancel, outcome);
-
-    public override bool Reauthorize(MeshSnapshot mesh, bool unknownPoliciesCount)
-    {
-        if (_local is null || _ended)
-            return false;
-
-        Reauthorization result = InboundAuthorizer.Reauthorize(Home, mesh, _local, PolicyInput, unknownPoliciesCount);
-        if (result == Reauthorization.Refused)
-            Abort(ConnectionOutcome.PolicyChanged);
-        return result == Reauthorization.Undecided;
-    }
 
     void ITunnelStreamOwner.OnResponse(TunnelStream stream, in Http2Response response)
     {
@@ -77,7 +60,7 @@ internal sealed class InboundStream : TrackedConnection, ITunnelStreamOwner
 
     void ITunnelStreamOwner.OnEnded(TunnelStream stream, ConnectionOutcome outcome)
     {
-        _ended = true;
+        HasEnded = true;
         _record?.Close(outcome);
         Untrack();
     }
@@ -123,7 +106,7 @@ internal sealed class InboundStream : TrackedConnection, ITunnelStreamOwner
             return;
         }
 
-        if (_ended)
+        if (HasEnded)
             return;
 
         MeshSnapshot mesh = Home.Context.Mesh.Current;
@@ -134,13 +117,11 @@ internal sealed class InboundStream : TrackedConnection, ITunnelStreamOwner
             return;
         }
 
-        // Phase 2: authorize. Tracked before it is authorized: a policy that changes in between must still find this connection.
+        // Phase 2: authorize.
         _application = target.Application;
         OpenBooks(mesh, local, target, request, trace);
-        _local = local;
-        Track();
-        PolicyDecision decision = await InboundAuthorizer.AuthorizeAsync(Home, local, PolicyInput);
-        if (_ended)
+        PolicyDecision decision = await AuthorizeAsync(local);
+        if (HasEnded)
             return;
         if (!decision.Allowed)
         {
@@ -159,7 +140,7 @@ internal sealed class InboundStream : TrackedConnection, ITunnelStreamOwner
             return;
         }
 
-        if (_ended)
+        if (HasEnded)
         {
             application.Dispose();
             return;
@@ -190,7 +171,7 @@ internal sealed class InboundStream : TrackedConnection, ITunnelStreamOwner
             Destination = OriginalDestination,
             HboneAuthority = request.Authority,
             DestinationWorkload = local,
-            StartMilliseconds = _startMilliseconds,
+            StartMilliseconds = StartMilliseconds,
             TraceId = trace.TraceId,
         });
     }
@@ -204,7 +185,7 @@ internal sealed class InboundStream : TrackedConnection, ITunnelStreamOwner
     /// <summary>Refuses a request before there are books for it (data-path 9.3).</summary>
     private void Refuse(int status, in ConnectionOutcome outcome, TraceParent trace)
     {
-        if (_ended)
+        if (HasEnded)
             return;
 
         if (_record is null)
@@ -215,7 +196,7 @@ internal sealed class InboundStream : TrackedConnection, ITunnelStreamOwner
 
     private void Respond(int status, in ConnectionOutcome outcome)
     {
-        if (_ended)
+        if (HasEnded)
             return;
 
         _stream.Http2.Respond(status, baggage: null, endStream: true);

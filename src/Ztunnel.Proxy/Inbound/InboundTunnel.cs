@@ -5,6 +5,7 @@ using Ztunnel.Mesh.Identity;
 using Ztunnel.Proxy.Connections;
 using Ztunnel.Proxy.Hbone;
 using Ztunnel.Telemetry.Metrics;
+using Ztunnel.Tls.Certificates;
 using Ztunnel.Tls.Handshake;
 
 namespace Ztunnel.Proxy.Inbound;
@@ -15,6 +16,7 @@ namespace Ztunnel.Proxy.Inbound;
 internal sealed class InboundTunnel(WorkloadLoop home, LoopSocket socket, bool spoofsSource) : ITunnelOwner
 {
     private HboneConnection? _connection;
+    private WorkloadCertificate? _own;
     private bool _closing;
 
     public WorkloadLoop Home { get; } = home;
@@ -55,10 +57,18 @@ internal sealed class InboundTunnel(WorkloadLoop home, LoopSocket socket, bool s
             Abandon();
     }
 
-    void ITunnelOwner.OnRequest(HboneConnection tunnel, Http2Stream stream, in Http2Request request) => InboundStream.Start(this, tunnel, stream, in request);
+    void ITunnelOwner.OnRequest(HboneConnection tunnel, Http2Stream stream, in Http2Request request)
+    {
+        InboundStream.Start(this, tunnel, stream, in request);
+        // A tunnel must not outlive our proof of identity for long: the peer's next streams take a new one. Those it opens before it knows are served.
+        if (_own!.IsSuperseded)
+            tunnel.Drain();
+    }
 
     void ITunnelOwner.OnCapacityChanged(HboneConnection tunnel)
     {
+        if (!tunnel.IsClosed && _own!.IsSuperseded)
+            tunnel.Drain();
     }
 
     void ITunnelOwner.OnClosed(HboneConnection tunnel, ConnectionOutcome cause) => Leave();
@@ -105,6 +115,7 @@ internal sealed class InboundTunnel(WorkloadLoop home, LoopSocket socket, bool s
             return;
         }
 
+        _own = own;
         SourceIdentity = result.Session.Peer.Identity;
         _connection = new HboneConnection(transport, result.Session, Http2Role.Server, Home.Proxy.Http2.Server, Home.Proxy.Deliveries, this) { Counts = Home.Proxy.ServerTunnels };
         _connection.Start(result);

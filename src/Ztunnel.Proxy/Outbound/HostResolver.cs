@@ -15,10 +15,9 @@ internal static class HostResolver
 
     public static async Task<ResolvedHost> ResolveAsync(ProxyContext context, NextHop hop, string hostname, CancellationToken cancellation)
     {
-        AddressFamily family = context.Settings.IPv6Enabled ? AddressFamily.Unspecified : AddressFamily.InterNetwork;
         try
         {
-            IPAddress[] addresses = await Dns.GetHostAddressesAsync(hostname, family, cancellation).WaitAsync(Timeout, context.Time, cancellation);
+            IPAddress[] addresses = await LookUpAsync(context, hostname, cancellation);
             return addresses.Length == 0
                 ? new ResolvedHost(null, $"ip addresses were resolved for workload {hop.Workload?.Uid}, but valid dns response had no A/AAAA records")
                 : new ResolvedHost(Choose(addresses, hop.PreferredFamily, SystemRandom.Instance), null);
@@ -29,6 +28,20 @@ internal static class HostResolver
         }
     }
 
+    /// <summary>An address of any name; null when there is none.</summary>
+    public static async Task<IPAddress?> ResolveAsync(ProxyContext context, string hostname, AddressFamily preferred, CancellationToken cancellation)
+    {
+        try
+        {
+            IPAddress[] addresses = await LookUpAsync(context, hostname, cancellation);
+            return addresses.Length == 0 ? null : Choose(addresses, preferred, SystemRandom.Instance);
+        }
+        catch (Exception exception) when (exception is SocketException or TimeoutException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>One of the preferred family if there is any, else one of the others; each equally likely.</summary>
     internal static IPAddress Choose(IPAddress[] addresses, AddressFamily preferred, IRandom random)
     {
@@ -36,5 +49,11 @@ internal static class HostResolver
         if (candidates.Length == 0)
             candidates = addresses;
         return Canonical.Address(candidates[(int)random.Next((ulong)candidates.Length)]);
+    }
+
+    private static Task<IPAddress[]> LookUpAsync(ProxyContext context, string hostname, CancellationToken cancellation)
+    {
+        AddressFamily family = context.Settings.IPv6Enabled ? AddressFamily.Unspecified : AddressFamily.InterNetwork;
+        return Dns.GetHostAddressesAsync(hostname, family, cancellation).WaitAsync(Timeout, context.Time, cancellation);
     }
 }

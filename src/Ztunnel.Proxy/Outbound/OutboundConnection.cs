@@ -7,6 +7,7 @@ using Ztunnel.Mesh.State;
 using Ztunnel.Proxy.Connections;
 using Ztunnel.Proxy.Hbone;
 using Ztunnel.Proxy.Relay;
+using Ztunnel.Proxy.Socks5;
 using Ztunnel.Proxy.Telemetry;
 using Ztunnel.Telemetry.Metrics;
 
@@ -21,6 +22,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
     private readonly WorkloadLoop _home;
     private readonly OriginalDestination _destination;
     private readonly long _startMilliseconds;
+    private readonly OutboundCaller _caller;
     private LoopSocket? _application;
     private HopSequence? _hops;   // until one has answered
     private TunnelStream? _stream;
@@ -30,12 +32,13 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
     private RouteKind _kind = RouteKind.Tcp;
     private bool _ended;
 
-    public OutboundConnection(WorkloadLoop home, LoopSocket application, OriginalDestination destination)
+    public OutboundConnection(WorkloadLoop home, LoopSocket application, OriginalDestination destination, OutboundCaller caller = OutboundCaller.Captured)
         : base(home.Connections, application.RemoteEndPoint, destination.EndPoint)
     {
         _home = home;
         _application = application;
         _destination = destination;
+        _caller = caller;
         _startMilliseconds = home.Loop.NowMilliseconds;
     }
 
@@ -134,6 +137,8 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
         _kind = hops.Hop.Kind;
         _hops = null;
         LoopSocket application = TakeApplication();
+        if (_caller == OutboundCaller.Socks5)
+            SocksReply.Send(application, SocksStatus.Succeeded);
         if (result.Socket is { } upstream)
         {
             _relay = SocketRelay.Start(application, upstream, this);
@@ -242,7 +247,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
         hops.Abandon();
         hops.Release();
         _hops = null;
-        _application?.CloseWithReset();
+        RefuseApplication(outcome);
         Leave();
     }
 
@@ -254,8 +259,24 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
 
         _ended = true;
         Refusal.Record(_home.Proxy, Reporter.Source, Source, OriginalDestination, outcome, trace?.TraceId ?? UInt128.Zero);
-        _application?.CloseWithReset();
+        RefuseApplication(outcome);
         Leave();
+    }
+
+    private void RefuseApplication(in ConnectionOutcome outcome)
+    {
+        if (_application is not { } application)
+            return;
+
+        _application = null;
+        if (_caller == OutboundCaller.Captured)
+        {
+            application.CloseWithReset();
+            return;
+        }
+
+        SocksReply.Send(application, SocksReply.StatusOf(outcome.Reason));
+        application.Dispose();
     }
 
     private void Leave()
@@ -273,4 +294,14 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
         _application = null;
         return application;
     }
+}
+
+/// <summary>How an application came to us, and so how it learns what became of its connection.</summary>
+internal enum OutboundCaller : byte
+{
+    /// <summary>It knows of nothing: success is the relay, failure a reset.</summary>
+    Captured,
+
+    /// <summary>It asked, and is answered.</summary>
+    Socks5,
 }

@@ -15,29 +15,23 @@ namespace Ztunnel.Proxy.Passthrough;
 /// One plain-text connection to the pod (data-path 4): authorized without an identity, then relayed to the address it was sent to. Whether plain text is allowed at all is a matter of policy
 /// (STRICT arrives as a policy that denies connections without a principal).
 /// </summary>
-internal sealed class PassthroughConnection : TrackedConnection, ISocketRelayOwner
+internal sealed class PassthroughConnection : InboundConnection, ISocketRelayOwner
 {
-    private readonly WorkloadLoop _home;
     private readonly OriginalDestination _destination;
     private readonly bool _spoofsSource;
-    private readonly long _startMilliseconds;
     private LoopSocket? _client;
     private SocketRelay? _relay;
     private ConnectionRecord? _record;
-    private Workload? _local;
-    private bool _ended;
 
     public PassthroughConnection(WorkloadLoop home, LoopSocket client, OriginalDestination destination, bool spoofsSource)
-        : base(home.Connections, client.RemoteEndPoint, destination.EndPoint)
+        : base(home, client.RemoteEndPoint, destination.EndPoint)
     {
-        _home = home;
         _client = client;
         _destination = destination;
         _spoofsSource = spoofsSource;
-        _startMilliseconds = home.Loop.NowMilliseconds;
     }
 
-    private PolicyConnection PolicyInput => new(SourceIdentity: null, Source.Address, _destination.EndPoint);
+    protected override PolicyConnection PolicyInput => new(SourceIdentity: null, Source.Address, _destination.EndPoint);
 
     public void Start() => _ = RunAsync();
 
@@ -49,17 +43,6 @@ internal sealed class PassthroughConnection : TrackedConnection, ISocketRelayOwn
             relay.Abort(outcome);
         else
             End(outcome);
-    }
-
-    public override bool Reauthorize(MeshSnapshot mesh, bool unknownPoliciesCount)
-    {
-        if (_local is null || _ended)
-            return false;
-
-        Reauthorization result = InboundAuthorizer.Reauthorize(_home, mesh, _local, PolicyInput, unknownPoliciesCount);
-        if (result == Reauthorization.Refused)
-            Abort(ConnectionOutcome.PolicyChanged);
-        return result == Reauthorization.Undecided;
     }
 
     void ISocketRelayOwner.OnTransferred(int toUpstream, int toDownstream)
@@ -78,7 +61,7 @@ internal sealed class PassthroughConnection : TrackedConnection, ISocketRelayOwn
         }
         catch (Exception exception) // whatever goes wrong in one connection ends that connection only
         {
-            ProxyLog.Unexpected(_home.Context.PassthroughLog, exception);
+            ProxyLog.Unexpected(Home.Context.PassthroughLog, exception);
             End(new ConnectionOutcome(EndReason.ResourceExhausted, $"io error: {exception.Message}"));
         }
     }
@@ -86,24 +69,22 @@ internal sealed class PassthroughConnection : TrackedConnection, ISocketRelayOwn
     private async ValueTask SetUpAsync()
     {
         // Phase 1: refuse what would come back to us, and find out who we are.
-        if (_home.Context.Routing.IsIllegalPort(_destination.EndPoint.Port))
+        if (Home.Context.Routing.IsIllegalPort(_destination.EndPoint.Port))
         {
             End(new ConnectionOutcome(EndReason.RecursiveCall, "attempted recursive call to ourselves"));
             return;
         }
 
-        if (await _home.Workload.WaitAsync() is not { } local)
+        if (await Home.Workload.WaitAsync() is not { } local)
         {
-            End(new ConnectionOutcome(EndReason.LocalWorkloadUnknown, _home.Workload.UnknownText));
+            End(new ConnectionOutcome(EndReason.LocalWorkloadUnknown, Home.Workload.UnknownText));
             return;
         }
 
-        // Phase 2: authorize. Tracked before it is authorized: a policy that changes in between must still find this connection.
+        // Phase 2: authorize.
         OpenBooks(local);
-        _local = local;
-        Track();
-        PolicyDecision decision = await InboundAuthorizer.AuthorizeAsync(_home, local, PolicyInput);
-        if (_ended)
+        PolicyDecision decision = await AuthorizeAsync(local);
+        if (HasEnded)
             return;
         if (!decision.Allowed)
         {
@@ -112,14 +93,14 @@ internal sealed class PassthroughConnection : TrackedConnection, ISocketRelayOwn
         }
 
         // Phase 3: connect as the client, and relay.
-        ConnectResult connected = await ApplicationConnector.ConnectAsync(_home, _destination.EndPoint, _spoofsSource ? Source.Address : null);
+        ConnectResult connected = await ApplicationConnector.ConnectAsync(Home, _destination.EndPoint, _spoofsSource ? Source.Address : null);
         if (connected.Socket is not { } application)
         {
             End(ApplicationConnector.Describe(connected));
             return;
         }
 
-        if (_ended)
+        if (HasEnded)
         {
             application.Dispose();
             return;
@@ -132,10 +113,10 @@ internal sealed class PassthroughConnection : TrackedConnection, ISocketRelayOwn
 
     private void OpenBooks(Workload local)
     {
-        MeshSnapshot mesh = _home.Context.Mesh.Current;
-        Workload? source = mesh.FindWorkload(_home.Context.Settings.Network, Source.Address);
+        MeshSnapshot mesh = Home.Context.Mesh.Current;
+        Workload? source = mesh.FindWorkload(Home.Context.Settings.Network, Source.Address);
         Service? service = InboundRouter.GuessService(mesh, InboundRouter.ServicesOf(mesh, local), local, forwardedHost: null, _destination.EndPoint.Port);
-        _record = new ConnectionRecord(_home, new ConnectionDescription
+        _record = new ConnectionRecord(Home, new ConnectionDescription
         {
             Labels = new TrafficLabels(
                 Reporter.Destination, ConnectionLabels.Of(source), sourcePrincipal: null,
@@ -144,24 +125,24 @@ internal sealed class PassthroughConnection : TrackedConnection, ISocketRelayOwn
             SourceWorkload = source,
             Destination = _destination.EndPoint,
             DestinationWorkload = local,
-            StartMilliseconds = _startMilliseconds,
+            StartMilliseconds = StartMilliseconds,
         });
     }
 
     private void End(in ConnectionOutcome outcome)
     {
-        if (_ended)
+        if (HasEnded)
             return;
 
-        _ended = true;
+        HasEnded = true;
         if (_record is { } record)
             record.Close(outcome);
         else
-            Refusal.Record(_home.Proxy, Reporter.Destination, Source, OriginalDestination, outcome);
+            Refusal.Record(Home.Proxy, Reporter.Destination, Source, OriginalDestination, outcome);
 
         // A refusal is a reset (istio-integration 2.7, S13); a client that was handed to the relay is closed by it.
         _client?.CloseWithReset();
-        _home.Context.Traffic.SocketClosed(_home.Loop.Index, Reporter.Destination);
+        Home.Context.Traffic.SocketClosed(Home.Loop.Index, Reporter.Destination);
         Untrack();
     }
 }

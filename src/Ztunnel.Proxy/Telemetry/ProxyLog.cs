@@ -38,4 +38,7 @@ internal static partial class ProxyLog
 
     [LoggerMessage(2020, LogLevel.Information, "{direction} tunnel with {identity} closed because a certificate of its peer has been revoked; {streams} streams ended")]
     public static partial void TunnelRevoked(ILogger log, string direction, string identity, int streams);
+
+    [LoggerMessage(2010, LogLevel.Warning, "failed to negotiate socks connection: {error}")]
+    public static partial void SocksFailed(ILogger log, string error);
 }

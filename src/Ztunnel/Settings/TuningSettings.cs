@@ -23,6 +23,15 @@ public sealed record TuningSettings
     /// <summary>POOL_UNUSED_RELEASE_TIMEOUT, default 5 min.</summary>
     public TimeSpan PoolUnusedRelease { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>How old a tunnel gets before new connections take another one. ZTUNNEL_POOL_MAX_AGE, default 1 h.</summary>
+    public TimeSpan PoolMaxAge { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>How long a connection may stay without a byte either way; 0s: for ever. ZTUNNEL_IDLE_TIMEOUT, default 0s.</summary>
+    public TimeSpan IdleTimeout { get; init; }
+
+    /// <summary>The same for a connection whose one side has ended. ZTUNNEL_HALF_CLOSED_TIMEOUT, default 24 h.</summary>
+    public TimeSpan HalfClosedTimeout { get; init; } = TimeSpan.FromHours(24);
+
     /// <summary>KEEPALIVE_ENABLED, default true.</summary>
     public bool KeepAliveEnabled { get; init; } = true;
 
@@ -53,6 +62,9 @@ public sealed record TuningSettings
         FrameBytes = Bytes(reader, "HTTP2_FRAME_SIZE", 1024 * 1024, minimum: 16_384, maximum: 16_777_215),
         PoolMaxStreams = PositiveStreams(reader),
         PoolUnusedRelease = reader.Duration("POOL_UNUSED_RELEASE_TIMEOUT", TimeSpan.FromMinutes(5)),
+        PoolMaxAge = reader.Duration("ZTUNNEL_POOL_MAX_AGE", TimeSpan.FromHours(1)),
+        IdleTimeout = reader.Duration("ZTUNNEL_IDLE_TIMEOUT", TimeSpan.Zero),
+        HalfClosedTimeout = reader.Duration("ZTUNNEL_HALF_CLOSED_TIMEOUT", TimeSpan.FromHours(24)),
         KeepAliveEnabled = reader.Flag("KEEPALIVE_ENABLED", fallback: true),
         KeepAliveTime = reader.Duration("KEEPALIVE_TIME", TimeSpan.FromSeconds(180)),
         KeepAliveInterval = reader.Duration("KEEPALIVE_INTERVAL", TimeSpan.FromSeconds(180)),

@@ -16,6 +16,8 @@ internal sealed record InteropMember(string Name, int Number, string Node = "")
     /// <summary>The endpoint's ports of the one service there is.</summary>
     public string ServicePorts { get; init; } = "";
 
+    public string Service { get; init; } = InteropMesh.Hostname;
+
     public static string IdentityOf(string account) => $"spiffe://cluster.local/ns/default/sa/{account}";
 
     /// <summary>Key and chain in one file, as foreign programs take them.</summary>
@@ -41,7 +43,7 @@ internal sealed record InteropMember(string Name, int Number, string Node = "")
           node: "{{Node}}"
           workloadIps: ["{{Address}}"]
           protocol: HBONE
-          services: {{(ServicePorts.Length > 0 ? $"{{\"default/{InteropMesh.Hostname}\": {{{ServicePorts}}}}}" : "{}")}}
+          services: {{(ServicePorts.Length > 0 ? $"{{\"default/{Service}\": {{{ServicePorts}}}}}" : "{}")}}
           authorizationPolicies: []
 
         """;

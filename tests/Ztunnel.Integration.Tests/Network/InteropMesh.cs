@@ -16,6 +16,13 @@ public sealed class InteropMesh : IAsyncLifetime
     /// <summary>A service with one endpoint that always answers 503 and one that serves.</summary>
     public const string Vip = "10.204.0.10";
 
+    /// <summary>A service of the far node's network behind a gateway, as <see cref="Node"/> sees it.</summary>
+    public const string RemoteHostname = "remote.default.svc.cluster.local";
+    public const string RemoteVip = "10.204.0.11";
+
+    /// <summary>The same, but it names another identity than that of who serves it.</summary>
+    public const string MisledVip = "10.204.0.12";
+
     private const string Python = "/usr/bin/python3";
 
     private readonly TestAuthority _authority = TestAuthority.Create();
@@ -54,10 +61,13 @@ public sealed class InteropMesh : IAsyncLifetime
 
     internal InteropMember LargeFrame { get; } = new("large-frame", 27);
 
+    /// <summary>The gateway to the far node's network.</summary>
+    internal InteropMember Gateway { get; } = new("gateway", 28);
+
     /// <summary>The foreign client.</summary>
     internal InteropMember Client { get; } = new("client", 30);
 
-    private IEnumerable<InteropMember> ForeignMembers => [Echo, OneStream, SmallWindow, Imposter, Mute, Failing, NghttpX, LargeFrame, Client];
+    private IEnumerable<InteropMember> ForeignMembers => [Echo, OneStream, SmallWindow, Imposter, Mute, Failing, NghttpX, LargeFrame, Gateway, Client];
 
     public async Task InitializeAsync()
     {
@@ -69,7 +79,7 @@ public sealed class InteropMesh : IAsyncLifetime
         WriteFiles();
         Task[] starts =
         [
-            Node.StartAsync(Folder, keyLog: null), FarNode.StartAsync(Folder, KeyLogFile),
+            Node.StartAsync(Folder, "mesh.yaml", network: "", keyLog: null), FarNode.StartAsync(Folder, "far-mesh.yaml", "net2", KeyLogFile),
             StartApplicationAsync(Node.Pod), StartApplicationAsync(FarNode.Pod),
         ];
         await Task.WhenAll(starts);
@@ -183,26 +193,57 @@ public sealed class InteropMesh : IAsyncLifetime
         string key = _authority.Certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem();
         File.WriteAllText(Path.Combine(Folder, "root.pem"), $"{key}\n{_authority.RootPem}\n");
         File.WriteAllText(RootFile, _authority.RootPem);
-        File.WriteAllText(Path.Combine(Folder, "mesh.yaml"), $"""
-            workloads:
-            {string.Concat(ForeignMembers.Append(Node.Member).Append(FarNode.Member).Select(static member => member.ToYaml()))}
-            services:
-            - name: mixed
-              namespace: default
-              hostname: {Hostname}
-              vips: ["/{Vip}"]
-              ports: {"{80: 8080}"}
-            policies:
-            - name: closed-port
-              namespace: default
-              scope: Namespace
-              action: Deny
-              dryRun: false
-              rules:
-              - - - destinationPorts: [8085]
-
-            """);
+        // Both nodes see the same workloads; but the far one is on a network of its own, where its pod serves what the near node reaches through the gateway only.
+        File.WriteAllText(Path.Combine(Folder, "mesh.yaml"), MeshText(
+            FarNode.Member.ToYaml() + BehindGatewayText("remote") + BehindGatewayText("misled"),
+            ServiceText("remote", RemoteVip, FarNode.Member.Identity) + ServiceText("misled", MisledVip, InteropMember.IdentityOf("somebody"))));
+        InteropMember far = FarNode.Member with { ServicePorts = "80: 8080", Service = RemoteHostname };
+        string farMesh = MeshText(far.ToYaml(), ServiceText("remote", RemoteVip, far.Identity));
+        File.WriteAllText(Path.Combine(Folder, "far-mesh.yaml"), farMesh.Replace("network: \"\"", "network: \"net2\"", StringComparison.Ordinal));
     }
+
+    private string MeshText(string farWorkloads, string moreServices) => $"""
+        policies:
+        - name: closed-port
+          namespace: default
+          scope: Namespace
+          action: Deny
+          dryRun: false
+          rules:
+          - - - destinationPorts: [8085]
+        workloads:
+        {string.Concat(ForeignMembers.Append(Node.Member).Select(static member => member.ToYaml()))}{farWorkloads}
+        services:
+        - name: mixed
+          namespace: default
+          hostname: {Hostname}
+          vips: ["/{Vip}"]
+          ports: {"{80: 8080}"}
+        {moreServices}
+        """;
+
+    private static string ServiceText(string name, string vip, string identity) => $"""
+        - name: {name}
+          namespace: default
+          hostname: {name}.default.svc.cluster.local
+          vips: ["/{vip}"]
+          ports: {"{80: 8080}"}
+          subjectAltNames: ["{identity}"]
+
+        """;
+
+    /// <summary>What stands for all of a service's workloads of the other network: it has no address, only the gateway's.</summary>
+    private string BehindGatewayText(string service) => $"""
+        - uid: "net2/SplitHorizonWorkload/default/{service}"
+          name: {service}-net2
+          namespace: default
+          network: net2
+          workloadIps: []
+          protocol: HBONE
+          networkGateway: {"{"}destination: "/{Gateway.Address}", hboneMtlsPort: 15008{"}"}
+          services: {"{"}"default/{service}.default.svc.cluster.local": {"{80: 8080}"}{"}"}
+
+        """;
 }
 
 /// <summary>The tests that share one mesh; they run one after the other.</summary>

@@ -4,7 +4,7 @@ using Ztunnel.Testing.Processes;
 namespace Ztunnel.Integration.Tests.Network;
 
 /// <summary>A node: a namespace with one published ztunnel in it that serves one captured pod.</summary>
-internal sealed class InteropNode(string name, TestNamespace network, TestNamespace pod, InteropMember member) : IDisposable
+internal sealed class InteropNode(string name, TestNamespace home, TestNamespace pod, InteropMember member) : IDisposable
 {
     private TestProcess? _ztunnel;
 
@@ -20,9 +20,11 @@ internal sealed class InteropNode(string name, TestNamespace network, TestNamesp
     /// <summary>Open descriptors of the process: what a connection that was not closed shows in.</summary>
     public int OpenDescriptors => Directory.GetFiles($"/proc/{Ztunnel.Id}/fd").Length;
 
-    /// <param name="folder">Holds mesh.yaml and root.pem.</param>
+    /// <param name="folder">Holds the mesh file and root.pem.</param>
+    /// <param name="mesh">The mesh file's name.</param>
+    /// <param name="network">The network that the node is on.</param>
     /// <param name="keyLog">Where to write the TLS secrets, or null.</param>
-    public async Task StartAsync(string folder, string? keyLog)
+    public async Task StartAsync(string folder, string mesh, string network, string? keyLog)
     {
         string pods = Path.Combine(folder, name + ".pods.json");
         File.WriteAllText(pods, $$"""{"pods": [{"uid": "{{Member.Name}}", "name": "{{Member.Name}}", "namespace": "default", "serviceAccount": "{{Member.Name}}", "netns": "{{Pod.Path}}"}]}""");
@@ -31,7 +33,8 @@ internal sealed class InteropNode(string name, TestNamespace network, TestNamesp
         {
             ["NODE_NAME"] = name,
             ["XDS_ADDRESS"] = "",
-            ["LOCAL_XDS_PATH"] = Path.Combine(folder, "mesh.yaml"),
+            ["LOCAL_XDS_PATH"] = Path.Combine(folder, mesh),
+            ["NETWORK"] = network,
             ["ZTUNNEL_LOCAL_PODS_PATH"] = pods,
             ["FAKE_CA"] = "true",
             ["ZTUNNEL_FAKE_CA_ROOT"] = Path.Combine(folder, "root.pem"),
@@ -42,7 +45,7 @@ internal sealed class InteropNode(string name, TestNamespace network, TestNamesp
         };
         if (keyLog is not null)
             environment["ZTUNNEL_KEY_LOG_FILE"] = keyLog;
-        _ztunnel = TestProcess.Start("nsenter", environment, $"--net={network.Path}", Binary, "proxy", "ztunnel");
+        _ztunnel = TestProcess.Start("nsenter", environment, $"--net={home.Path}", Binary, "proxy", "ztunnel");
         await _ztunnel.WaitForLineAsync(static line => line.Contains("marking server ready", StringComparison.Ordinal));
     }
 
@@ -62,7 +65,7 @@ internal sealed class InteropNode(string name, TestNamespace network, TestNamesp
             File.WriteAllText(Path.Combine(AppContext.BaseDirectory, name + ".log"), _ztunnel.Output + _ztunnel.Error);
         _ztunnel?.Dispose();
         Pod.Dispose();
-        network.Dispose();
+        home.Dispose();
     }
 
     private static string FindBinary()

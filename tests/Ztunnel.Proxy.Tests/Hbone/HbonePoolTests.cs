@@ -56,18 +56,66 @@ public sealed class HbonePoolTests
         Assert.Equal(2, rig.Accepted);
     }
 
+    /// <summary>A tunnel that was full takes streams again when one has ended: no third tunnel is opened.</summary>
     [Fact]
-    public async Task Drain_ClosesThePool()
+    public async Task OpenStream_AfterAStreamOfAFullTunnelEnded_ReturnsToIt()
+    {
+        await using var rig = new PoolRig(new SetUpLimits(), answersTls: true, maxStreams: 1);
+        OpenStreamResult first = await rig.OpenAsync();
+        await rig.OpenAsync();
+
+        await rig.EndAsync(first);
+        OpenStreamResult third = await rig.OpenAsync();
+
+        Assert.Same(first.Stream!.Tunnel, third.Stream!.Tunnel);
+        Assert.Equal(2, rig.Accepted);
+    }
+
+    /// <summary>Retired, not cut: open streams go on, new ones take another tunnel, and the old one closes behind its last stream.</summary>
+    [Fact]
+    public async Task OpenStream_TunnelIsTooOld_TakesAnother()
+    {
+        await using var rig = new PoolRig(new SetUpLimits(), answersTls: true, maxAge: TimeSpan.Zero);
+        OpenStreamResult first = await rig.OpenAsync();
+
+        OpenStreamResult second = await rig.OpenAsync();
+
+        Assert.NotSame(first.Stream!.Tunnel, second.Stream!.Tunnel);
+        Assert.False(first.Stream.Tunnel.IsClosed);
+        await rig.EndAsync(first);
+        await rig.UntilAsync(() => first.Stream.Tunnel.IsClosed);
+        Assert.False(second.Stream.Tunnel.IsClosed);
+    }
+
+    [Fact]
+    public async Task OpenStream_CertificateWasReplaced_TakesANewTunnel()
     {
         await using var rig = new PoolRig(new SetUpLimits(), answersTls: true);
-        await rig.OpenAsync();
+        OpenStreamResult first = await rig.OpenAsync();
+        OpenStreamResult same = await rig.OpenAsync();
+        Assert.Same(first.Stream!.Tunnel, same.Stream!.Tunnel);
+
+        rig.RenewCertificate();
+        OpenStreamResult second = await rig.OpenAsync();
+
+        Assert.NotSame(first.Stream.Tunnel, second.Stream!.Tunnel);
+        Assert.False(first.Stream.Tunnel.IsClosed);
+        Assert.Equal(2, rig.Accepted);
+    }
+
+    [Fact]
+    public async Task Shutdown_ClosesThePool()
+    {
+        await using var rig = new PoolRig(new SetUpLimits(), answersTls: true);
+        OpenStreamResult open = await rig.OpenAsync();
 
         await rig.OnLoopAsync(() =>
         {
-            rig.Pool.Drain();
+            rig.Pool.Shutdown(ConnectionOutcome.Drained);
             return Task.FromResult(true);
         });
 
+        Assert.True(open.Stream!.Tunnel.IsClosed);
         Assert.Equal(EndReason.Drained, (await rig.OpenAsync()).Outcome.Reason);
     }
 }

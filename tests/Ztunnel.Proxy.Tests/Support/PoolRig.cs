@@ -32,23 +32,25 @@ internal sealed class PoolRig : IAsyncDisposable
     private readonly PeerBehaviour _peer;
     private readonly MetricRegistry _metrics = new(new MetricSettings { Loops = 1 }, TimeProvider.System);
 
-    public PoolRig(SetUpLimits limits, bool answersTls, int maxStreams = 200, Action<string>? keyLog = null)
+    private readonly TestAuthority _authority = TestAuthority.Create();
+    private WorkloadCertificate _own;
+
+    public PoolRig(SetUpLimits limits, bool answersTls, int maxStreams = 200, Action<string>? keyLog = null, TimeSpan? maxAge = null)
     {
-        TestAuthority authority = TestAuthority.Create();
-        WorkloadCertificate own = authority.IssueWorkload(Local, new TlsSettings { Revocations = Revocations, KeyLog = keyLog });
-        IssuedCertificate remote = authority.Issue(Remote.ToString());
-        RevokesPeer = RevocationSet.Read(authority.Revoke([remote.Leaf]));
+        _own = _authority.IssueWorkload(Local, new TlsSettings { Revocations = Revocations, KeyLog = keyLog });
+        IssuedCertificate remote = _authority.Issue(Remote.ToString());
+        RevokesPeer = RevocationSet.Read(_authority.Revoke([remote.Leaf]));
         var store = new MeshStore();
         store.Replace(new MeshUpdate { Workloads = { new Workload { Uid = "c//Pod/default/client", Name = "client", Traits = new WorkloadTraits { Identity = Local } } } });
         _context = new ProxyContext
         {
             Loops = _loops,
             Mesh = store,
-            Certificates = (_, _) => ValueTask.FromResult(own),
+            Certificates = (_, _) => ValueTask.FromResult(_own),
             Traffic = new TrafficMetrics(_metrics),
             Tunnels = new TunnelMetrics(_metrics),
             Access = new AccessLog(_sink, new LogLevels(LogFilter.Default)),
-            Settings = new ProxySettings { SetUp = limits },
+            Settings = new ProxySettings { SetUp = limits, PoolMaxAge = maxAge ?? TimeSpan.FromHours(1) },
             Routing = new RoutingContext(),
             Revocations = Revocations,
             Logs = NullLoggerFactory.Instance,
@@ -93,6 +95,29 @@ internal sealed class PoolRig : IAsyncDisposable
         var request = new TunnelRequest("127.0.0.1:80", "", "for=\"127.0.0.1:1\"", "00-0-0-00");
         return await Pool.OpenStreamAsync(new TunnelKey(_listener.LocalEndPoint, [Remote]), request, new StreamOwner(), long.MaxValue);
     });
+
+    /// <summary>Gives a stream up.</summary>
+    public Task EndAsync(OpenStreamResult opened) => OnLoopAsync(() =>
+    {
+        opened.Stream!.Abort(Http2ErrorCode.Cancel, ConnectionOutcome.Drained);
+        return Task.FromResult(true);
+    });
+
+    /// <summary>Our certificate is replaced, as the store does it at half of its life.</summary>
+    public void RenewCertificate()
+    {
+        WorkloadCertificate old = _own;
+        _own = _authority.IssueWorkload(Local);
+        old.Supersede();
+    }
+
+    /// <summary>Turns of the loop until it is so.</summary>
+    public async Task UntilAsync(Func<bool> condition)
+    {
+        using var limit = new CancellationTokenSource(TunnelPair.Limit);
+        while (!await OnLoopAsync(() => Task.FromResult(condition())))
+            limit.Token.ThrowIfCancellationRequested();
+    }
 
     public async Task<T> OnLoopAsync<T>(Func<Task<T>> function)
     {

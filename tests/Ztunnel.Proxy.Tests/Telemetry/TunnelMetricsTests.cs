@@ -20,7 +20,6 @@ public sealed class TunnelMetricsTests
 
         await rig.OnLoopAsync(() =>
         {
-            rig.Pool.Drain();
             results[0].Stream!.Abort(Http2ErrorCode.Cancel, ConnectionOutcome.Drained);
             return Task.FromResult(true);
         });
