@@ -15,6 +15,8 @@ internal sealed class WorkloadLoop
     private static readonly TimeSpan PolicyArrivalForOpenConnections = TimeSpan.FromSeconds(5);
 
     private readonly LoopTimer _policyArrival;
+    private readonly LoopTimer _quiet;
+    private readonly QuietLimits _quietLimits;
     private readonly PodTraffic _outbound = new();
     private readonly PodTraffic _inbound = new();
 
@@ -25,6 +27,8 @@ internal sealed class WorkloadLoop
         Pool = new HbonePool(this);
         Connections = new ConnectionTable(proxy.Load);
         _policyArrival = new LoopTimer(proxy.Loop, static state => ((WorkloadLoop)state!).ReauthorizeAfterGrace(), this);
+        _quietLimits = new QuietLimits(proxy.Context.Settings.IdleLimit, proxy.Context.Settings.HalfClosedLimit);
+        _quiet = new LoopTimer(proxy.Loop, static state => ((WorkloadLoop)state!).EndQuiet(), this);
     }
 
     public ProxyLoop Proxy { get; }
@@ -50,6 +54,26 @@ internal sealed class WorkloadLoop
     {
         if (Connections.Reauthorize(mesh, unknownPoliciesCount: false) && !_policyArrival.IsArmed)
             _policyArrival.Arm(PolicyArrivalForOpenConnections);
+    }
+
+    /// <summary>From now on connections that are quiet for too long end. On the loop.</summary>
+    public void WatchQuiet()
+    {
+        if (_quietLimits.Interval is { } interval)
+            _quiet.Arm(interval);
+    }
+
+    /// <summary>The pod is gone.</summary>
+    public void StopWatching()
+    {
+        _quiet.Cancel();
+        _policyArrival.Cancel();
+    }
+
+    private void EndQuiet()
+    {
+        Connections.EndQuiet(_quietLimits, Loop.NowMilliseconds);
+        WatchQuiet();
     }
 
     private void ReauthorizeAfterGrace() => Connections.Reauthorize(Context.Mesh.Current, unknownPoliciesCount: true);

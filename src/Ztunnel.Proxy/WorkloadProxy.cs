@@ -79,6 +79,8 @@ public sealed class WorkloadProxy
 
         IsTransparent = bound.TrueForAll(static listener => listener.Handle.IsTransparent);
         Context.Mesh.Changed += OnMeshChanged;
+        foreach (WorkloadLoop home in _homes)
+            home.Loop.Post(static state => ((WorkloadLoop)state!).WatchQuiet(), home);
         foreach ((SocketHandle handle, IAcceptHandler handler, string component) in bound)
         {
             ListenerSocket listener = ListenerSocket.Start(handle, Context.Loops, handler);
@@ -106,6 +108,7 @@ public sealed class WorkloadProxy
                 tunnel.Shutdown(ConnectionOutcome.Drained);
             home.Connections.AbortAll(ConnectionOutcome.Drained);
             home.Pool.Shutdown(ConnectionOutcome.Drained);
+            home.StopWatching();
             return true;
         })));
         ProxyLog.ShutdownComplete(Context.DrainLog, $"{_workload.Key.Namespace}/{_workload.Key.Name}");

@@ -16,7 +16,7 @@ public sealed class NetworkGatewayTests(InteropMesh mesh)
     [NamespaceFact]
     public async Task Connections_ShareTheOuterTunnel_AndHaveAnInnerOneEach()
     {
-        using TestProcess gateway = await StartAsync();
+        using TestProcess gateway = await mesh.StartGatewayAsync();
 
         Assert.Equal("same", await InteropMesh.CallAsync(mesh.Node, InteropMesh.RemoteVip, 80, 3_000_000));
         Assert.Equal("same", await InteropMesh.CallAsync(mesh.Node, InteropMesh.RemoteVip, 80, 5));
@@ -46,7 +46,7 @@ public sealed class NetworkGatewayTests(InteropMesh mesh)
     [NamespaceFact]
     public async Task WorkloadBehindTheGateway_WithAnotherIdentity_IsRefused()
     {
-        using TestProcess gateway = await StartAsync();
+        using TestProcess gateway = await mesh.StartGatewayAsync();
 
         Assert.Equal("reset", await InteropMesh.CallAsync(mesh.Node, InteropMesh.MisledVip, 80, 5));
 
@@ -58,20 +58,11 @@ public sealed class NetworkGatewayTests(InteropMesh mesh)
     [NamespaceFact]
     public async Task FirstWorkloadFails_TheSecondStreamServes()
     {
-        using TestProcess gateway = await StartAsync("drop");
+        using TestProcess gateway = await mesh.StartGatewayAsync("drop");
 
         Assert.Equal("same", await InteropMesh.CallAsync(mesh.Node, InteropMesh.RemoteVip, 80, 1234));
 
         string line = await mesh.Node.WaitForLogAsync($"dst.hbone_addr={Authority}", "bytes_sent=1234 bytes_recv=1234", "attempts=2");
         Assert.DoesNotContain("error=", line, StringComparison.Ordinal);
-    }
-
-    private async Task<TestProcess> StartAsync(params string[] options)
-    {
-        TestProcess gateway = mesh.StartForeign(
-            "/usr/bin/python3",
-            [InteropMesh.Script("gateway.py"), mesh.Gateway.Address, mesh.Certify("gateway", mesh.Gateway.Identity), mesh.RootFile, mesh.FarNode.Member.Address, .. options]);
-        await gateway.WaitForLineAsync(static line => line == "ready");
-        return gateway;
     }
 }

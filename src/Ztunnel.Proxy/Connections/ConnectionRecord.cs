@@ -70,6 +70,9 @@ internal sealed class ConnectionRecord
     /// <summary>The address dialled.</summary>
     public IPEndPoint Destination => _destination;
 
+    /// <summary>Bytes either way so far.</summary>
+    public long MovedBytes => _traffic.ReceivedBytes + _traffic.SentBytes;
+
     /// <summary>Bytes from client to service.</summary>
     public void AddReceived(int bytes)
     {

@@ -66,6 +66,17 @@ internal sealed class ConnectionTable(LoopLoad load)
         return undecided;
     }
 
+    /// <inheritdoc cref="TrackedConnection.EndIfQuiet"/>
+    public void EndQuiet(QuietLimits limits, long nowMilliseconds)
+    {
+        for (TrackedConnection? connection = _first; connection is not null;)
+        {
+            TrackedConnection? next = connection.Next;
+            connection.EndIfQuiet(limits, nowMilliseconds);
+            connection = next;
+        }
+    }
+
     public void AbortAll(ConnectionOutcome outcome)
     {
         while (_first is { } connection)

@@ -77,4 +77,7 @@ public enum EndReason : byte
 
     /// <summary>A limit of this process was reached.</summary>
     ResourceExhausted,
+
+    /// <summary>Nothing moved for as long as the settings allow.</summary>
+    IdleTimedOut,
 }

@@ -52,6 +52,7 @@ public static class EndReasons
         new("bad_request", ResponseFlag.None, FaultSide.Source, "the client of port 15008 sent a request that cannot be served"),
         new("drained", ResponseFlag.None, FaultSide.Proxy, "the proxy or the pod was shut down"),
         new("resource_exhausted", ResponseFlag.Connect, FaultSide.Proxy, "descriptors or memory of the proxy"),
+        new("idle_timed_out", ResponseFlag.None, FaultSide.Nobody, "nothing moved for ZTUNNEL_IDLE_TIMEOUT, or for ZTUNNEL_HALF_CLOSED_TIMEOUT behind the end of one side"),
     ];
 
     public static EndReasonEntry Describe(EndReason reason) => Table[(int)reason];

@@ -14,6 +14,10 @@ internal abstract class TrackedConnection(ConnectionTable table, IPEndPoint sour
 
     internal bool IsTracked { get; set; }
 
+    // What a look at quiet connections saw last.
+    private long _movedBytes = -1;
+    private long _quietSinceMilliseconds;
+
     public IPEndPoint Source { get; } = source;
 
     public IPEndPoint OriginalDestination { get; } = originalDestination;
@@ -31,6 +35,24 @@ internal abstract class TrackedConnection(ConnectionTable table, IPEndPoint sour
     /// <param name="unknownPoliciesCount">False while policies the workload refers to may still be on their way.</param>
     /// <returns>True when the decision depends on a policy that is not there yet.</returns>
     public virtual bool Reauthorize(MeshSnapshot mesh, bool unknownPoliciesCount) => false;
+
+    /// <summary>Ends the connection if it has been quiet for too long.</summary>
+    public void EndIfQuiet(QuietLimits limits, long nowMilliseconds)
+    {
+        (long moved, bool halfClosed) = Progress;
+        if (moved != _movedBytes)
+        {
+            _movedBytes = moved;
+            _quietSinceMilliseconds = nowMilliseconds;
+        }
+        else if (limits.Judge(TimeSpan.FromMilliseconds(nowMilliseconds - _quietSinceMilliseconds), halfClosed) is { } outcome)
+        {
+            Abort(outcome);
+        }
+    }
+
+    /// <summary>Bytes moved so far, and whether one side has ended. While a connection is set up other limits hold: it looks as if it moved.</summary>
+    protected abstract (long MovedBytes, bool IsHalfClosed) Progress { get; }
 
     protected void Track() => Table.Add(this);
 

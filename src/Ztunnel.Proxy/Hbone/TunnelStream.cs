@@ -41,6 +41,12 @@ internal sealed class TunnelStream(HboneConnection tunnel, Http2Stream stream, I
 
     public Http2Stream Http2 => stream;
 
+    /// <summary>There is a local end: bytes move.</summary>
+    public bool IsAttached => _end is not null;
+
+    /// <summary>One side has ended, the other has not.</summary>
+    public bool IsHalfClosed => _toTunnel != DirectionState.Open || _toEnd != DirectionState.Open;
+
     /// <summary>Changes when set-up hands the stream over to the connection it is for.</summary>
     public ITunnelStreamOwner Owner { get; set; } = owner;
 

@@ -37,6 +37,9 @@ internal sealed class InboundStream : InboundConnection, ITunnelStreamOwner
 
     protected override PolicyConnection PolicyInput => new(_tunnel.SourceIdentity, Source.Address, _application!);
 
+    protected override (long MovedBytes, bool IsHalfClosed) Progress =>
+        _stream.IsAttached ? (_record!.MovedBytes, _stream.IsHalfClosed) : (Home.Loop.NowMilliseconds, false);
+
     public static void Start(InboundTunnel tunnel, HboneConnection connection, Http2Stream stream, in Http2Request request)
     {
         var inbound = new InboundStream(tunnel, connection, stream, in request);

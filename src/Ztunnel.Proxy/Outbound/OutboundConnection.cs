@@ -42,6 +42,10 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
         _startMilliseconds = home.Loop.NowMilliseconds;
     }
 
+    // Counted upwards while it is set up, so that it is never quiet.
+    protected override (long MovedBytes, bool IsHalfClosed) Progress =>
+        _hops is not null || _record is not { } record ? (_home.Loop.NowMilliseconds, false) : (record.MovedBytes, _stream?.IsHalfClosed ?? _relay?.IsHalfClosed ?? false);
+
     public void Start()
     {
         Track();

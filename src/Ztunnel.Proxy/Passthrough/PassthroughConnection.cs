@@ -33,6 +33,9 @@ internal sealed class PassthroughConnection : InboundConnection, ISocketRelayOwn
 
     protected override PolicyConnection PolicyInput => new(SourceIdentity: null, Source.Address, _destination.EndPoint);
 
+    protected override (long MovedBytes, bool IsHalfClosed) Progress =>
+        _relay is { } relay ? (_record!.MovedBytes, relay.IsHalfClosed) : (Home.Loop.NowMilliseconds, false);
+
     public void Start() => _ = RunAsync();
 
     public override ConnectionEntry Describe() => new(IsInbound: true, Source, OriginalDestination: null, OriginalDestination, "TCP");

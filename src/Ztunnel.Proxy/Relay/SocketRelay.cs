@@ -35,6 +35,9 @@ internal sealed class SocketRelay
         _toDownstream = new RelayDirection(this, upstream, downstream);
     }
 
+    /// <summary>One side has ended, the other has not.</summary>
+    public bool IsHalfClosed => _toUpstream.IsDone || _toDownstream.IsDone;
+
     public static SocketRelay Start(LoopSocket downstream, LoopSocket upstream, ISocketRelayOwner owner)
     {
         var relay = new SocketRelay(downstream, upstream, owner);

@@ -123,6 +123,14 @@ public sealed class InteropMesh : IAsyncLifetime
         return server;
     }
 
+    /// <summary>Starts the foreign gateway, which leads to the far pod.</summary>
+    internal async Task<TestProcess> StartGatewayAsync(params string[] options)
+    {
+        TestProcess gateway = StartForeign(Python, [Script("gateway.py"), Gateway.Address, Certify("gateway", Gateway.Identity), RootFile, FarNode.Member.Address, .. options]);
+        await gateway.WaitForLineAsync(static line => line == "ready");
+        return gateway;
+    }
+
     internal TestProcess StartForeign(string program, params string[] arguments)
     {
         TestProcess started = _foreign.Start(program, arguments);
@@ -197,7 +205,7 @@ public sealed class InteropMesh : IAsyncLifetime
         File.WriteAllText(Path.Combine(Folder, "mesh.yaml"), MeshText(
             FarNode.Member.ToYaml() + BehindGatewayText("remote") + BehindGatewayText("misled"),
             ServiceText("remote", RemoteVip, FarNode.Member.Identity) + ServiceText("misled", MisledVip, InteropMember.IdentityOf("somebody"))));
-        InteropMember far = FarNode.Member with { ServicePorts = "80: 8080", Service = RemoteHostname };
+        InteropMember far = FarNode.Member with { ServicePorts = "80: 8080, 82: 8082", Service = RemoteHostname };
         string farMesh = MeshText(far.ToYaml(), ServiceText("remote", RemoteVip, far.Identity));
         File.WriteAllText(Path.Combine(Folder, "far-mesh.yaml"), farMesh.Replace("network: \"\"", "network: \"net2\"", StringComparison.Ordinal));
     }
@@ -227,7 +235,7 @@ public sealed class InteropMesh : IAsyncLifetime
           namespace: default
           hostname: {name}.default.svc.cluster.local
           vips: ["/{vip}"]
-          ports: {"{80: 8080}"}
+          ports: {"{80: 8080, 82: 8082}"}
           subjectAltNames: ["{identity}"]
 
         """;
@@ -241,7 +249,7 @@ public sealed class InteropMesh : IAsyncLifetime
           workloadIps: []
           protocol: HBONE
           networkGateway: {"{"}destination: "/{Gateway.Address}", hboneMtlsPort: 15008{"}"}
-          services: {"{"}"default/{service}.default.svc.cluster.local": {"{80: 8080}"}{"}"}
+          services: {"{"}"default/{service}.default.svc.cluster.local": {"{80: 8080, 82: 8082}"}{"}"}
 
         """;
 }

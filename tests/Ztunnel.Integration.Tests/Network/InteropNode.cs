@@ -40,6 +40,7 @@ internal sealed class InteropNode(string name, TestNamespace home, TestNamespace
             ["ZTUNNEL_FAKE_CA_ROOT"] = Path.Combine(folder, "root.pem"),
             ["ISTIO_META_DNS_CAPTURE"] = "false",
             ["RUST_LOG"] = "info",
+            ["UNSTABLE_ENABLE_SOCKS5"] = "true",
             // Tunnels are pooled by loop: with one loop the tests know which tunnel a connection takes.
             ["ZTUNNEL_WORKER_THREADS"] = "1",
         };
