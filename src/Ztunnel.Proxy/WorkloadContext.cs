@@ -1,4 +1,5 @@
 using Ztunnel.Linux.Sockets;
+using Ztunnel.Mesh.Identity;
 using Ztunnel.Mesh.Model;
 using Ztunnel.Mesh.State;
 using Ztunnel.Proxy.Connections;
@@ -35,12 +36,17 @@ internal sealed class WorkloadContext(ProxyContext context, LocalWorkloadKey key
     /// <summary>The pod's certificate; asks the authority and waits when there is none yet.</summary>
     public async ValueTask<CertificateResult> GetCertificateAsync()
     {
-        if (await WaitAsync() is not { } workload)
-            return new CertificateResult(null, new ConnectionOutcome(EndReason.LocalWorkloadUnknown, $"workload is unknown: {UnknownText}"));
+        return await WaitAsync() is { } workload
+            ? await GetCertificateAsync(workload.Identity)
+            : new CertificateResult(null, new ConnectionOutcome(EndReason.LocalWorkloadUnknown, $"workload is unknown: {UnknownText}"));
+    }
 
+    /// <summary>The certificate of <paramref name="identity"/>, which the pod's record names, or named when the connection was routed.</summary>
+    public async ValueTask<CertificateResult> GetCertificateAsync(SpiffeId identity)
+    {
         try
         {
-            return new CertificateResult(await context.Certificates(workload.Identity, CancellationToken.None), default);
+            return new CertificateResult(await context.Certificates(identity, CancellationToken.None), default);
         }
         catch (Exception unavailable) // whatever the authority's failure is, it is the connection's outcome and not this code's to judge
         {

@@ -22,7 +22,8 @@ public sealed partial class PythonServerTests(InteropMesh mesh)
         string[] lines = InteropMesh.Lines(server.Output);
         Assert.DoesNotContain(lines, static line => line.StartsWith("sni", StringComparison.Ordinal) && line != "sni None");
         Assert.Contains($"1 tls {mesh.Node.Member.Identity} TLSv1.3 h2", lines);
-        // Preface, SETTINGS, WINDOW_UPDATE and the first HEADERS leave without waiting for the peer; SETTINGS ACK comes when it comes.
+        // Preface, SETTINGS, WINDOW_UPDATE and the first HEADERS leave in one flight, without waiting for the peer; SETTINGS ACK comes when it comes.
+        Assert.Contains("1 first record preface SETTINGS WINDOW_UPDATE HEADERS", lines);
         string[] frames = [.. lines.Where(static line => line.StartsWith("1 frame ", StringComparison.Ordinal) && !line.EndsWith(" ACK", StringComparison.Ordinal)).Select(static line => line[8..])];
         Assert.Equal(
             ["preface", "SETTINGS ENABLE_PUSH=0 INITIAL_WINDOW_SIZE=262144 MAX_FRAME_SIZE=1048576 MAX_HEADER_LIST_SIZE=16384", "WINDOW_UPDATE 0 16711681"], frames[..3]);

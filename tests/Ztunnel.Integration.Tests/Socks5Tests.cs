@@ -13,7 +13,7 @@ public sealed class Socks5Tests(InteropMesh mesh)
     {
         CommandResult curl = await CurlAsync("--socks5", $"http://{mesh.FarNode.Member.Address}:8082/");
 
-        Assert.Equal("bye", curl.EnsureSucceeded().Output);
+        Assert.Equal("bye", curl.EnsureSucceeded().Output.Trim());
         await mesh.Node.WaitForLogAsync("src.addr=127.0.0.1:", $"dst.hbone_addr={mesh.FarNode.Member.Address}:8082", "direction=\"outbound\"");
     }
 
@@ -24,7 +24,7 @@ public sealed class Socks5Tests(InteropMesh mesh)
 
         CommandResult curl = await CurlAsync("--socks5-hostname", $"http://{InteropMesh.RemoteHostname}:82/");
 
-        Assert.Equal("bye", curl.EnsureSucceeded().Output);
+        Assert.Equal("bye", curl.EnsureSucceeded().Output.Trim());
         await mesh.Node.WaitForLogAsync("src.addr=127.0.0.1:", $"dst.hbone_addr={InteropMesh.RemoteHostname}:82");
     }
 

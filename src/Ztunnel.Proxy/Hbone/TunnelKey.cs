@@ -5,22 +5,27 @@ using Ztunnel.Mesh.Identity;
 namespace Ztunnel.Proxy.Hbone;
 
 /// <summary>
-/// What two connections must have in common to share a tunnel (data-path 5.2): the peer's address and who it may be. The source is the pod, since every pod has pools of its own.
+/// What two connections must have in common to share a tunnel (data-path 5.2): who asks, the peer's address, and who it may be. The source address is the pod's, since every pod has pools of its own.
 /// </summary>
 internal readonly struct TunnelKey : IEquatable<TunnelKey>
 {
     private readonly int _hash;
 
-    public TunnelKey(IPEndPoint address, ImmutableArray<SpiffeId> expected)
+    public TunnelKey(SpiffeId source, IPEndPoint address, ImmutableArray<SpiffeId> expected)
     {
+        Source = source;
         Address = address;
         Expected = expected;
         var hash = new HashCode();
+        hash.Add(source);
         hash.Add(address);
         foreach (SpiffeId identity in expected)
             hash.Add(identity);
         _hash = hash.ToHashCode();
     }
+
+    /// <summary>Whose certificate the peer sees. A pod's identity may change while it runs.</summary>
+    public SpiffeId Source { get; }
 
     public IPEndPoint Address { get; }
 
@@ -29,7 +34,7 @@ internal readonly struct TunnelKey : IEquatable<TunnelKey>
 
     // Compared in full: a hash alone could hand a connection a tunnel to somebody else.
     public bool Equals(TunnelKey other) =>
-        _hash == other._hash && Address.Equals(other.Address) && Expected.AsSpan().SequenceEqual(other.Expected.AsSpan());
+        _hash == other._hash && Source.Equals(other.Source) && Address.Equals(other.Address) && Expected.AsSpan().SequenceEqual(other.Expected.AsSpan());
 
     public override bool Equals(object? obj) => obj is TunnelKey other && Equals(other);
 

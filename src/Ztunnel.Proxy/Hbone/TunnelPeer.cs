@@ -65,7 +65,7 @@ internal sealed class TunnelPeer(HbonePool pool, TunnelKey key)
     private async Task<ConnectionOutcome> ConnectAsync()
     {
         WorkloadLoop home = pool.Home;
-        CertificateResult certificate = await home.Workload.GetCertificateAsync();
+        CertificateResult certificate = await home.Workload.GetCertificateAsync(key.Source);
         if (certificate.Certificate is not { } own)
             return certificate.Outcome;
 

@@ -53,7 +53,7 @@ internal sealed class HopConnector(WorkloadLoop home, OutboundCall call)
     private async ValueTask<HopResult> ConnectTunnelAsync(NextHop hop, long deadlineMilliseconds)
     {
         var attempt = new ConnectAttempt(home.Loop, TimeLeft(deadlineMilliseconds));
-        OpenStreamResult opened = await home.Pool.OpenStreamAsync(new TunnelKey(hop.Address!, hop.ExpectedIdentities), Request(hop, network: null), attempt, deadlineMilliseconds);
+        OpenStreamResult opened = await home.Pool.OpenStreamAsync(new TunnelKey(call.Local.Identity, hop.Address!, hop.ExpectedIdentities), Request(hop, network: null), attempt, deadlineMilliseconds);
         if (opened.Stream is not { } stream)
         {
             attempt.Abandon();   // stops its timer
@@ -84,7 +84,7 @@ internal sealed class HopConnector(WorkloadLoop home, OutboundCall call)
         if (outer.Stream is not { } stream)
             return outer;
 
-        CertificateResult certificate = await home.Workload.GetCertificateAsync();
+        CertificateResult certificate = await home.Workload.GetCertificateAsync(call.Local.Identity);
         if (_abandoned || certificate.Certificate is not { } own)
         {
             outer.Discard();

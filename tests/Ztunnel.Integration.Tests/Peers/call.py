@@ -18,11 +18,15 @@ def send():
         sock.sendall(content)
         if not mode:
             sock.shutdown(socket.SHUT_WR)
+    except ConnectionResetError:
+        resets.append(True)      # a reset is told to one of the two, whoever asks first
     except OSError:
         pass                     # the reader says how it ended
 
 
-threading.Thread(target=send, daemon=True).start()
+resets = []
+sender = threading.Thread(target=send, daemon=True)
+sender.start()
 received = bytearray()
 try:
     while not mode or len(received) < size:
@@ -33,6 +37,8 @@ try:
     if mode == "hold":
         print("open", flush=True)
         threading.Event().wait()
-    print("same" if received == content else "%d of %d bytes" % (len(received), size))
+    if not received and size:
+        sender.join(1)
+    print("same" if received == content else "reset" if resets else "%d of %d bytes" % (len(received), size))
 except ConnectionResetError:
     print("reset")

@@ -25,6 +25,8 @@ class Connection(Peer):
             for event in events:
                 self.take(event)
             self.pump()
+            if not self.shown:
+                say(self.number, "first record", *(frame.split()[0] for frame in self.frames))
             for frame in self.frames[self.shown:]:
                 say(self.number, "frame", frame)
             self.shown = len(self.frames)

@@ -93,7 +93,7 @@ internal sealed class PoolRig : IAsyncDisposable
     public Task<OpenStreamResult> OpenUnansweredAsync() => OnLoopAsync(async () =>
     {
         var request = new TunnelRequest("127.0.0.1:80", "", "for=\"127.0.0.1:1\"", "00-0-0-00");
-        return await Pool.OpenStreamAsync(new TunnelKey(_listener.LocalEndPoint, [Remote]), request, new StreamOwner(), long.MaxValue);
+        return await Pool.OpenStreamAsync(new TunnelKey(Local, _listener.LocalEndPoint, [Remote]), request, new StreamOwner(), long.MaxValue);
     });
 
     /// <summary>Gives a stream up.</summary>
