@@ -7,6 +7,7 @@ set -Eeuo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 readonly WORK=$PWD/artifacts/image
 readonly BINARY=${ZTUNNEL_BINARY:-$PWD/artifacts/native/ztunnel}
+readonly TESTS=artifacts/net10.0/bin/Ztunnel.Namespace.Tests/debug/Ztunnel.Namespace.Tests.dll
 readonly NAMESPACE=zt-image
 root=$WORK/root
 home=""
@@ -101,7 +102,7 @@ check_rights() {
 carry_traffic() {
   local log=$WORK/traffic.log
   ZTUNNEL_BINARY=$PWD/deploy/image/enter.sh ZTUNNEL_OUTSIDE=$BINARY ZTUNNEL_IMAGE_ROOT=$root \
-    timeout 120 dotnet test artifacts/net10.0/bin/Ztunnel.Namespace.Tests/debug/Ztunnel.Namespace.Tests.dll --filter "FullyQualifiedName~CapturedTrafficTests" >"$log" 2>&1 ||
+    timeout 120 dotnet test "$TESTS" --filter "FullyQualifiedName~CapturedTrafficTests" >"$log" 2>&1 ||
     { tail -n 40 "$log" >&2; fail "traffic tests failed inside the image's root"; }
   grep -qE 'Failed: +0, Passed: +[1-9]' "$log" || { tail -n 5 "$log" >&2; fail "no traffic test ran"; }
   echo "image: traffic $(grep -oE 'Failed: +[0-9]+, Passed: +[0-9]+, Skipped: +[0-9]+' "$log" | tr -s ' ')"
@@ -109,6 +110,8 @@ carry_traffic() {
 
 [ "$(id -u)" -eq 0 ] || fail "needs root (network namespaces, chroot)"
 [ -x "$BINARY" ] || fail "no binary $BINARY: run src/publish.sh"
+[ -e "$TESTS" ] || fail "no $TESTS: run dotnet build tests/Ztunnel.Namespace.Tests"
+command -v debootstrap >/dev/null || fail "debootstrap is missing: apt-get install debootstrap debian-archive-keyring"
 mkdir -p "$WORK"
 trap clean_up EXIT
 trap 'fail "line $LINENO: $BASH_COMMAND"' ERR
