@@ -22,6 +22,7 @@ check_tools() {
   fi
   need docker 24.0 "https://docs.docker.com/engine/install" docker version --format '{{.Client.Version}}'
   need_engine
+  [ "$BUILD" = no ] || docker buildx version >/dev/null 2>&1 || fail "docker has no buildx, which the Dockerfile needs: install the plugin (package docker-buildx-plugin), https://docs.docker.com/go/buildx"
   need kind 0.24 "https://kind.sigs.k8s.io/docs/user/quick-start" kind version
   need kubectl 1.29 "https://kubernetes.io/docs/tasks/tools" kubectl version --client
   need istioctl 1.26 "https://istio.io/latest/docs/setup/getting-started" istioctl version --remote=false
