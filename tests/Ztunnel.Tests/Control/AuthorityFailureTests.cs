@@ -185,4 +185,20 @@ public sealed class AuthorityFailureTests : IAsyncDisposable
 
         Assert.Equal([null, true], _rig.Certificates.Snapshot().Select(static status => status.NextRequest is null ? null : (bool?)true));
     }
+
+    [Fact]
+    public async Task Pods_OutsideTheMesh_AreNotAskedFor()
+    {
+        _rig.With("LOCAL_XDS", """
+            workloads:
+            - {uid: "file//Pod/kube-system/agent", name: agent, namespace: kube-system, serviceAccount: agent, node: node-1, protocol: TCP, workloadIps: ["10.9.0.1"], services: {}}
+            """);
+        await using IstiodServer istiod = await _rig.StartIstiodAsync("web");
+        _rig.Start();
+        await _rig.SyncedAsync();
+        await _rig.IssuedAsync();
+
+        Assert.Equal(2, _rig.Mesh.Current.LocalWorkloads.Count());
+        Assert.Equal(ControlRig.Web, Assert.Single(_rig.Certificates.Snapshot()).Identity.ToString());
+    }
 }
