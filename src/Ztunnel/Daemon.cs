@@ -150,7 +150,8 @@ public static class Daemon
         if (!shutdown.Requested.IsCompleted)
         {
             readiness.Complete(StateTask);
-            DaemonLog.PartEnabled(loggers.CreateLogger("app"), "proxy mode");
+            if (settings.Mode.ProxyEnabled)
+                DaemonLog.PartEnabled(loggers.CreateLogger("app"), "proxy mode");
             await serving.StartAsync().ConfigureAwait(false);
             if (dns is not null)
                 readiness.Complete(DnsTask);

@@ -192,7 +192,7 @@ internal sealed class Forwarder
         }
         catch (LinuxException failure)
         {
-            DnsLog.UpstreamSocketFailed(_home.Context.Log, failure.Message);
+            DnsLog.UpstreamSocketFailed(_home.Context.ServerLog, failure.Message);
             return null;
         }
     }

@@ -47,7 +47,10 @@ public sealed class DnsContext
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
+    /// <summary>One line for each query.</summary>
     internal ILogger Log => field ??= Logs.CreateLogger("dns");
+
+    internal ILogger ServerLog => field ??= Logs.CreateLogger("dns::server");
 
     internal ILogger HandlerLog => field ??= Logs.CreateLogger("dns::handler");
 }

@@ -60,7 +60,7 @@ public sealed class DnsProxy : IAcceptHandler
         EventLoop home = Context.Loops.Next();
         foreach ((SocketHandle handle, bool isStream) in _bound)
         {
-            DnsLog.Serving(Context.Log, handle.LocalEndPoint, isStream ? "dns tcp" : "dns udp");
+            DnsLog.Serving(Context.ServerLog, handle.LocalEndPoint, isStream ? "dns tcp" : "dns udp");
             if (isStream)
                 _listeners.Add(ListenerSocket.Start(handle, Context.Loops, this));
             else
@@ -89,7 +89,7 @@ public sealed class DnsProxy : IAcceptHandler
 
     void IAcceptHandler.OnAccepted(EventLoop loop, LoopSocket socket) => LoopOf(loop).Serve(socket);
 
-    void IAcceptHandler.OnAcceptError(EventLoop loop, Errno error, AcceptBackoff backoff) => DnsLog.AcceptFailed(Context.Log, ErrnoText.Describe(error));
+    void IAcceptHandler.OnAcceptError(EventLoop loop, Errno error, AcceptBackoff backoff) => DnsLog.AcceptFailed(Context.ServerLog, ErrnoText.Describe(error));
 
     private DnsLoop LoopOf(EventLoop loop) => _loops[loop.Index] ??= new DnsLoop(this, loop);
 
@@ -130,7 +130,7 @@ public sealed class DnsProxy : IAcceptHandler
         }
         catch (LinuxException absent) when (absent.Error is Errno.EADDRNOTAVAIL or Errno.EAFNOSUPPORT)
         {
-            DnsLog.NoIPv6(Context.Log, absent.Message);
+            DnsLog.NoIPv6(Context.ServerLog, absent.Message);
         }
     }
 

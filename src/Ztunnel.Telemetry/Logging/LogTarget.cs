@@ -2,7 +2,7 @@ namespace Ztunnel.Telemetry.Logging;
 
 /// <summary>
 /// Where a line comes from. A logger's category is written as the plain format shows it: <c>proxy::outbound</c>, or with spans <c>xds:local_client</c>.
-/// The full target, which filters and JSON know, has <c>ztunnel::</c> before it, except for the two that stand alone and for names of other origin.
+/// The full target, which filters and JSON know, has <c>ztunnel::</c> before it, except for the three that stand alone and for names of other origin.
 /// </summary>
 public sealed class LogTarget
 {
@@ -43,7 +43,7 @@ public sealed class LogTarget
 
         string target = category[..spans];
         // A dot marks the category of a library (Microsoft.AspNetCore...).
-        bool standsAlone = target is "access" or "ztunnel" || target.StartsWith(Prefix, StringComparison.Ordinal) || target.Contains('.', StringComparison.Ordinal);
+        bool standsAlone = target is "access" or "dns" or "ztunnel" || target.StartsWith(Prefix, StringComparison.Ordinal) || target.Contains('.', StringComparison.Ordinal);
         return new LogTarget(standsAlone ? target : Prefix + target, category[spans..]);
     }
 }

@@ -24,7 +24,7 @@ internal static class DnsServing
         }
         catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
         {
-            DaemonLog.ResolverUnknown(logs.CreateLogger("dns"), ResolverConfiguration.DefaultPath, unreadable.Message);
+            DaemonLog.ResolverUnknown(logs.CreateLogger("dns::server"), ResolverConfiguration.DefaultPath, unreadable.Message);
         }
 
         return new DnsContext
@@ -50,7 +50,7 @@ internal static class DnsServing
         }
         catch (LinuxException refused)
         {
-            DaemonLog.DnsUnmarked(dns.Logs.CreateLogger("dns"), refused.Message);
+            DaemonLog.DnsUnmarked(dns.Logs.CreateLogger("dns::server"), refused.Message);
             return null;
         }
     }
