@@ -139,7 +139,7 @@ internal sealed class DnsLoop
             default:
                 length = SpecialNames.Answer(query, text[..characters], answer, limit);
                 if (length > 0)
-                    LogResult(query.Type, query.Name, "success", 1);
+                    LogResult(query.Type, query.Name, "answered for this machine alone", 0);
                 return length > 0;
         }
     }

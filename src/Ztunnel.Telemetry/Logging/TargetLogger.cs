@@ -25,7 +25,10 @@ internal sealed class TargetLogger(LogSink sink, LogGate gate) : ILogger
         var values = state as IReadOnlyList<KeyValuePair<string, object?>>;
         LogSpan[] spans = values is null ? [] : [.. values.Select(static pair => pair.Value).OfType<LogSpan>()];
         LogLine line = sink.Begin(severity, gate.Target, spans);
-        line.Message(formatter(state, exception));
+        // DNS lines are fields only (data-path 7.7).
+        string message = formatter(state, exception);
+        if (message.Length > 0)
+            line.Message(message);
         if (values is not null)
             AppendFields(ref line, values);
         if (exception is not null)
