@@ -142,7 +142,8 @@ public sealed class RevocationFileSourceTests : IAsyncDisposable
         _folder.Dispose();
     }
 
-    private void Write(string content) => _folder.Write("ca-crl.pem", content);
+    // In one step: a look must not find the file empty, which is a content of its own.
+    private void Write(string content) => File.Move(_folder.Write("next", content), _folder.File("ca-crl.pem"), overwrite: true);
 
     private async Task NextChangeAsync() => Assert.True(await _changed.WaitAsync(Limit), "the lists have not changed");
 }
