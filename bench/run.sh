@@ -2,6 +2,7 @@
 # The end-to-end bench: builds the native programs, installs the peers, and measures all subjects in network namespaces. bench/README.md says how and what.
 #   bench/run.sh [--quick] [--debian13] [--subjects a,b] [--scenarios x,y] [--repetitions N] [--congestion NAME]
 #   bench/run.sh --allocations      only the check that what allocates nothing still allocates nothing
+#   bench/run.sh --scale            only what a mesh of 100,000 and of 1,000,000 workloads costs
 #   bench/run.sh --clean            removes namespaces that a killed run left behind
 set -euo pipefail
 
@@ -83,6 +84,13 @@ main() {
   while [ $# -gt 0 ]; do
     case "$1" in
       --allocations) exec dotnet run --project bench/Ztunnel.Microbenchmarks --configuration Release -- --allocations bench/baselines/allocations.json ;;
+      --scale)
+        dotnet build bench/Ztunnel.Microbenchmarks --configuration Release --verbosity quiet --nologo -m:1
+        for size in 100000 1000000; do
+          dotnet run --project bench/Ztunnel.Microbenchmarks --configuration Release --no-build -- --scale "$size"
+          echo
+        done
+        exit ;;
       --clean) need_root; publish_bench; exec "$BENCH" clean ;;
       --debian13) need_root; make_debian13; with_root=(--root "$DEBIAN13"); shift ;;
       --quick) options+=(--quick); shift ;;

@@ -1,13 +1,21 @@
+using System.Globalization;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using Ztunnel.Microbenchmarks;
+using Ztunnel.Microbenchmarks.Scale;
 
 // `--allocations FILE [--update]` checks or writes the allocation baselines; everything else is BenchmarkDotNet's command line (`--filter '*'`).
 if (args.Length >= 2 && args[0] == "--allocations")
 {
     return AllocationCheck.Run(args[1], update: args.Contains("--update"));
+}
+
+// `--scale N` measures a mesh of N workloads.
+if (args is ["--scale", var workloads])
+{
+    return ScaleRun.Run(int.Parse(workloads, CultureInfo.InvariantCulture));
 }
 
 // Inside this process: it already has the settings of the product (workstation, non-concurrent collector), and BenchmarkDotNet's own project would not find this repository's output folders.

@@ -178,7 +178,11 @@ internal sealed class DeltaProtocol
             WireAddress address = WireAddress.Parser.ParseFrom(resource.Resource_.Value);
             switch (address.TypeCase)
             {
-                case WireAddress.TypeOneofCase.Workload: update.Workloads.Add(WorkloadTranslator.Translate(address.Workload)); break;
+                case WireAddress.TypeOneofCase.Workload:
+                    update.Workloads.Add(WorkloadTranslator.Translate(address.Workload));
+                    // The table of names and the mesh keep one string between them, not one each: it is the longest that a workload has.
+                    if (resource.Name == address.Workload.Uid) resource.Name = address.Workload.Uid;
+                    break;
                 case WireAddress.TypeOneofCase.Service: update.Services.Add(ServiceTranslator.Translate(address.Service)); break;
                 default: throw new RejectedResourceException("unknown address type");
             }

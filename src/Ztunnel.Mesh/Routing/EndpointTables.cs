@@ -12,7 +12,15 @@ internal sealed class EndpointTables
 {
     private const int MaxTables = 16;
 
+    // Below, a table costs a loop less than a millisecond.
+    private const int LargeServiceEndpoints = 1_000;
+    // Localities of one node's workloads, as far as balancing looks at them.
+    private const int MaxPreparedTables = 2;
+    private const int MaxSourcesLookedAt = 64;
+
     private volatile EndpointTable[] _tables = [];
+
+    internal int Count => _tables.Length;
 
     /// <summary>The table for this source, or null when the service does not have the port at all.</summary>
     public EndpointTable? For(ServiceEndpoints endpoints, Workload source, int servicePort, bool isWaypoint)
@@ -40,6 +48,24 @@ internal sealed class EndpointTables
     {
         if (endpoints.Service is null) return;
         _tables = [.. before._tables.Where(static table => table.IsUsed).Select(table => EndpointTable.Build(endpoints, table.Query))];
+    }
+
+    /// <summary>
+    /// Builds what the first connections of these sources to a large service will ask for: at 10,000 endpoints a loop would stand still for some milliseconds. Called by the writer, before the
+    /// snapshot is published.
+    /// </summary>
+    public void PrepareFirstUse(ServiceEndpoints endpoints, IEnumerable<Workload> sources)
+    {
+        if (endpoints.Service is not { } service || endpoints.Count < LargeServiceEndpoints || _tables.Length > 0) return;
+        List<EndpointTable> tables = [];
+        foreach (Workload source in sources.Take(MaxSourcesLookedAt))
+        {
+            EndpointQuery query = QueryOf(service, source, port: 0, isWaypoint: false);
+            if (tables.Exists(known => known.Query == query)) continue;
+            tables.Add(EndpointTable.Build(endpoints, query));
+            if (tables.Count == MaxPreparedTables) break;
+        }
+        _tables = [.. tables];
     }
 
     // Only what the service's balancing looks at, so that sources which differ in something else share a table.

@@ -95,6 +95,10 @@ internal sealed class SnapshotBuilder
             StatedIn = _services.StatedIn,
             Policies = policyIndex,
         };
+        foreach (NamespacedName key in _endpoints.Keys)
+        {
+            if (next.FindEndpoints(key) is { } endpoints) endpoints.Tables.PrepareFirstUse(endpoints, next.LocalWorkloads);
+        }
         IReadOnlySet<string>? uids = _changedWorkloads.Count > MeshChange.MaxListed ? null : _changedWorkloads;
         return new MeshChange(next, _changedWorkloads.Count, _endpoints.Count, uids, policyChange, _unknownRemovals);
     }
