@@ -35,6 +35,7 @@ internal static unsafe partial class Libc
     public const int TCP_KEEPCNT = 6;
     public const int TCP_CONGESTION = 13;
     public const int TCP_USER_TIMEOUT = 18;
+    public const int TCP_INFO = 11;
 
     public static Errno SetOption(int descriptor, int level, int name, int value) => SysResult.From(setsockopt(descriptor, level, name, (byte*)&value, sizeof(int))).Error;
 

@@ -47,6 +47,9 @@ public sealed class LoopSocket : PollableSocket
     public static ValueTask<ConnectResult> ConnectAsync(EventLoop loop, SocketHandle handle, IPEndPoint remote, TimeSpan timeout, CancellationToken ct) =>
         ConnectOperation.Start(loop, handle, remote, timeout, ct);
 
+    /// <summary>How the connection's way looks to the kernel; null when it cannot tell, or the socket is closed.</summary>
+    public TcpInfo? ReadTcpInfo() => TcpInfo.Read(Descriptor);
+
     /// <summary>Leaves this loop, so that another one can attach the socket. Not with an operation waiting.</summary>
     public SocketHandle Detach()
     {

@@ -1,3 +1,4 @@
+using Ztunnel.Linux.Sockets;
 using Ztunnel.Telemetry.Metrics;
 
 namespace Ztunnel.Proxy.Connections;
@@ -14,6 +15,9 @@ public readonly record struct ConnectionOutcome(EndReason Reason, string? Error)
     public static ConnectionOutcome PolicyChanged { get; } = new(EndReason.PolicyChanged, "connection closed due to policy change");
 
     public static ConnectionOutcome Revoked { get; } = new(EndReason.CertificateRevoked, "connection closed: peer certificate revoked by CRL");
+
+    /// <summary>How the way to the peer looked to the kernel when a tunnel failed; null where nobody asked.</summary>
+    public TcpInfo? Way { get; init; }
 
     public bool IsSuccess => Error is null;
 

@@ -118,5 +118,6 @@ internal sealed class ConnectionRecord
         Reason = outcome.IsSuccess ? null : outcome.Code,
         TraceId = _traceId,
         Attempts = _attempts,
+        Way = outcome.Way?.ToString(),
     };
 }

@@ -246,6 +246,9 @@ internal sealed class HboneConnection : IHttp2Events
         if (IsClosed)
             return;
 
+        // Those who lose their connection with the tunnel are told what the way looked like.
+        if (_firstStream is not null && !cause.IsSuccess)
+            cause = cause with { Way = cause.Way ?? Transport.ReadTcpInfo() };
         IsClosed = true;
         // Whichever side hangs up first after the last GOAWAY: a tunnel that has served its time is not a lost one.
         Counts?.Closed(this, cause.Reason == EndReason.TunnelLost && Http2.IsDraining && Http2.ActiveStreams == 0 ? EndReason.Completed : cause.Reason);

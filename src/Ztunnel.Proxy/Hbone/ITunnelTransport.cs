@@ -16,6 +16,9 @@ internal interface ITunnelTransport
     /// <summary>What the tunnel said has not all left: nothing more is taken until there is room.</summary>
     bool IsBlocked { get; }
 
+    /// <summary>How the way to the peer looks to the kernel: of the outer tunnel, for a tunnel inside another; null when unknown.</summary>
+    TcpInfo? ReadTcpInfo();
+
     /// <summary>During the handshake: reads once, waiting for something to read.</summary>
     ValueTask<IoResult> ReceiveAsync(NativeBuffer buffer, int offset, TimeSpan timeout);
 

@@ -14,6 +14,8 @@ internal sealed class SocketTransport(LoopSocket socket) : ITunnelTransport, ISo
 
     public bool IsBlocked => _sender is { IsBlocked: true };
 
+    public TcpInfo? ReadTcpInfo() => socket.ReadTcpInfo();
+
     public ValueTask<IoResult> ReceiveAsync(NativeBuffer buffer, int offset, TimeSpan timeout) => socket.ReceiveAsync(buffer, offset, timeout);
 
     public ValueTask<IoResult> SendAllAsync(NativeBuffer buffer, int offset, int length, TimeSpan timeout) => socket.SendAllAsync(buffer, offset, length, timeout);

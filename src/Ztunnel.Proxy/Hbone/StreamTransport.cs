@@ -51,6 +51,8 @@ internal sealed class StreamTransport : ITunnelTransport, IStreamEnd, ILoopItem
 
     bool ILoopItem.IsQueued { get; set; }
 
+    public TcpInfo? ReadTcpInfo() => _outer.Tunnel.IsClosed ? null : _outer.Tunnel.Transport.ReadTcpInfo();
+
     // ---- handshake
 
     public async ValueTask<IoResult> ReceiveAsync(NativeBuffer buffer, int offset, TimeSpan timeout)

@@ -241,7 +241,7 @@ internal sealed class TunnelStream(HboneConnection tunnel, Http2Stream stream, I
             return;
         }
 
-        End(new ConnectionOutcome(EndReason.StreamReset, $"io error: stream error received: {ProtocolTexts.Describe(code)}"), reset: true);
+        End(new ConnectionOutcome(EndReason.StreamReset, $"io error: stream error received: {ProtocolTexts.Describe(code)}") { Way = Tunnel.Transport.ReadTcpInfo() }, reset: true);
     }
 
     /// <summary>The tunnel is gone.</summary>

@@ -34,6 +34,9 @@ public sealed record ConnectionFailure
     /// <summary>Endpoints tried.</summary>
     public int Attempts { get; init; }
 
+    /// <summary>What the kernel said of the tunnel's connection at that moment; null for failures without a tunnel.</summary>
+    public string? Way { get; init; }
+
     public TimeSpan Duration { get; init; }
 
     public UInt128 TraceId { get; init; }

@@ -87,6 +87,7 @@ public sealed class AccessLog(LogSink sink, LogLevels levels, FailureJournal? fa
         Reason = record.Reason ?? "",
         Error = record.Error ?? "",
         Attempts = record.Attempts,
+        Way = record.Way,
         Duration = record.Duration,
         TraceId = record.TraceId,
     };

@@ -44,6 +44,9 @@ public readonly ref struct AccessRecord
 
     /// <summary>How many endpoints were tried; one is not worth mentioning.</summary>
     public int Attempts { get; init; }
+
+    /// <summary>How the way to the peer looked when it failed, in one line; kept for those who ask, not logged.</summary>
+    public string? Way { get; init; }
 }
 
 /// <summary>A connection that failed before it was known what it is (data-path 9.3).</summary>

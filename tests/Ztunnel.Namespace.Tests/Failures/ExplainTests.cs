@@ -23,6 +23,8 @@ public sealed class ExplainTests(FailureMesh mesh)
         Assert.Equal(failure.Single.Reason, remembered.GetProperty("reason").GetString());
         Assert.Equal(mesh.Single[name]["error"], remembered.GetProperty("error").GetString());
         Assert.NotEqual("", remembered.GetProperty("check").GetString());
+        // What breaks with or on a tunnel comes with what the kernel knew of the way.
+        Assert.Equal(failure.Single.Reason is "tunnel_lost" or "stream_reset", remembered.TryGetProperty("tcp", out _));
         Assert.Equal("HBONE", report.GetProperty("route").GetProperty("kind").GetString());
         Assert.Equal($"test//Pod/default/{name}", report.GetProperty("hops")[0].GetProperty("workload").GetString());
     }

@@ -28,6 +28,7 @@ internal static class FailureJson
         Write(json, "fault", meaning?.Fault.ToString());
         Write(json, "check", meaning?.Advice);
         json.WriteString("error", failure.Error);
+        Write(json, "tcp", failure.Way);
         json.WriteNumber("attempts", failure.Attempts);
         json.WriteNumber("durationMilliseconds", (long)failure.Duration.TotalMilliseconds);
         if (failure.TraceId != UInt128.Zero)

@@ -101,6 +101,8 @@ internal static class ReportText
         {
             string repeated = group.Count == 1 ? "" : $" ({group.Count} times since {FailureJson.Text(group.First)})";
             Line(text, $"  {FailureJson.Text(group.Latest.Time)} {group.Latest.Reason}: {group.Latest.Error}{repeated}");
+            if (group.Latest.Way is { } way)
+                Line(text, $"     tcp: {way}");
             if (FailureJson.Meaning(group.Latest) is { } meaning)
                 Line(text, $"     {(meaning.Fault == FaultSide.Nobody ? "" : $"on the side of: {meaning.Fault.ToString().ToLowerInvariant()}; ")}check: {meaning.Advice}");
         }
