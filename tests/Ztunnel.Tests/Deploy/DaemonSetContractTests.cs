@@ -91,7 +91,7 @@ public sealed class DaemonSetContractTests
 
     public static TheoryData<string> Overlays() => [.. Manifest.Overlays];
 
-    [Theory]
+    [KustomizeTheory]
     [MemberData(nameof(Overlays))]
     public void DaemonSet_EveryFieldOfTheContract_IsAsWritten(string overlay)
     {
@@ -108,7 +108,7 @@ public sealed class DaemonSetContractTests
         Assert.Contains(Purposes, purpose => purpose.Overlay == overlay);
     }
 
-    [Theory]
+    [KustomizeTheory]
     [MemberData(nameof(Overlays))]
     public void DaemonSet_MountsAndReferences_Exist(string overlay)
     {
@@ -121,7 +121,7 @@ public sealed class DaemonSetContractTests
         Assert.All(objects.Where(static item => item.Kind is not ("ClusterRole" or "ClusterRoleBinding")), static item => Assert.Equal("istio-system", item.Field("metadata|namespace")));
     }
 
-    [Theory]
+    [KustomizeTheory]
     [MemberData(nameof(Overlays))]
     public void Variables_OfTheManifest_AreSettings(string overlay)
     {
@@ -132,7 +132,7 @@ public sealed class DaemonSetContractTests
         Assert.True(unknown.Length == 0, $"no such setting: {string.Join(", ", unknown)}; `ztunnel help settings` lists them");
     }
 
-    [Fact]
+    [KustomizeFact]
     public void Settings_AllOfThem_AreInTheManifestOrItsSettingsFile()
     {
         HashSet<string> offered = [.. DaemonSet(Manifest.Render("base")).List(Container + "env").Select(static variable => variable.Field("name"))];
@@ -157,7 +157,7 @@ public sealed class DaemonSetContractTests
         Ztunnel.Tests.Settings.TestSource.Read(variables);
     }
 
-    [Fact]
+    [KustomizeFact]
     public void Rights_InTheCluster_AreNoneButOpenShifts()
     {
         foreach (string overlay in Manifest.Overlays)
@@ -171,7 +171,7 @@ public sealed class DaemonSetContractTests
         }
     }
 
-    [Fact]
+    [KustomizeFact]
     public void Components_PolicyMonitorAndQuota_AreThoseOfTheContract()
     {
         IReadOnlyList<Manifest> objects = Manifest.Render("overlays/everything");

@@ -20,7 +20,7 @@ internal sealed class Manifest(YamlMappingNode root)
     public static IReadOnlyList<Manifest> Render(string overlay)
     {
         CommandResult rendered = TestCommand.Run("kubectl", "kustomize", Path.Combine(Folder, "daemonset", overlay));
-        Assert.True(rendered.Succeeded, $"deploy/daemonset/{overlay} does not render (kubectl 1.27 or later is needed): {rendered.Error}");
+        Assert.True(rendered.Succeeded, $"deploy/daemonset/{overlay} does not render: {rendered.Error}");
         return Parse(rendered.Output);
     }
 
