@@ -130,23 +130,22 @@ show_plaintext() {
 }
 
 start_mesh() {
-  step "The mesh: one native ztunnel per node, traffic of the pods redirected into it"
+  step "The mesh: one native ztunnel and one node agent per node, traffic of the pods redirected into the proxy"
   write_mesh front
   write_pod_list node-1 front-0 guest-0
   write_pod_list node-2 cart-0 cart-1
-  local pod node environment
-  for pod in $PODS; do
-    "$ZTUNNEL" redirect install --dns-capture false --netns "$(netns_of "$pod")" || fail "redirect install in $pod"
-  done
-  fact "redirection installed: $(inside front-0 iptables-save -t nat | grep -c -- '-j REDIRECT') REDIRECT rules for IPv4 in each pod's namespace"
+  local node environment
   [ "$control" = file ] || start_istiod
   for node in node-1 node-2; do
     mapfile -t environment < <(control_environment "$node")
-    start_inside "$node" "$STATE/$node.log" env PROXY_MODE=shared "NODE_NAME=$node" "ZTUNNEL_LOCAL_PODS_PATH=$STATE/$node.pods.json" \
+    start_inside "$node" "$STATE/$node.agent.log" "$ZTUNNEL" agent --pods "$STATE/$node.pods.json" --socket "$STATE/$node.sock" --dns-capture false
+    start_inside "$node" "$STATE/$node.log" env PROXY_MODE=shared "NODE_NAME=$node" "INPOD_UDS=$STATE/$node.sock" \
       ISTIO_META_DNS_CAPTURE=false "${environment[@]}" "$ZTUNNEL" proxy
     wait_for 15 "ztunnel of $node to be ready" inside "$node" curl -sf http://127.0.0.1:15021/healthz/ready
+    grep -q 'snapshot sent' "$STATE/$node.agent.log" || fail "the node agent of $node has handed no pods over"
     fact "$node: ready, process $started, $(awk '/VmRSS/ { printf "%.1f MiB resident", $2 / 1024 }' "/proc/$started/status")"
   done
+  fact "redirection installed by the node agents: $(inside front-0 iptables-save -t nat | grep -c -- '-j REDIRECT') REDIRECT rules for IPv4 in each pod's namespace"
 }
 
 show_traffic() {

@@ -75,7 +75,6 @@ public static class Daemon
             DaemonLog.KeyLogInUse(log, exposed);
         await using RevocationChecks revocation = RevocationChecks.Start(settings, metrics, time, loggers);
         using Authority authority = Authority.Open(settings, Composition.Tls(settings, revocation.Revocations, time, keyLog is null ? null : keyLog.Write), metrics, time, loggers);
-        CheckPodList(settings);
 
         // 3. Loops, before any thread enters a pod's namespace: one started from there would stay there.
         using LoopGroup loops = LoopGroup.Start(settings.Tuning.WorkerThreads, failure => DaemonLog.LoopHandlerFailed(log, failure));
@@ -202,20 +201,6 @@ public static class Daemon
         return first == stopped;
     }
 
-    private static void CheckPodList(ZtunnelSettings settings)
-    {
-        if (settings.Mode.LocalPodsPath is not { } path)
-            return;
-        try
-        {
-            LocalPodListSource.Check(path);
-        }
-        catch (PodListException mistake)
-        {
-            throw new StartException(mistake.Message, mistake);
-        }
-    }
-
     private static IServing CreateServing(ZtunnelSettings settings, ProxyFactory proxies, DnsContext? dns, MetricRegistry metrics, Readiness readiness, TimeProvider time, LogProvider loggers)
     {
         SocketSettings sockets = Composition.Sockets(settings);
@@ -224,9 +209,7 @@ public static class Daemon
         ILogger log = loggers.CreateLogger("inpod::statemanager");
         var podProxies = new PodProxies(new WorkloadStarter(settings.Mode, proxies, dns, sockets));
         var pods = new PodSupervisor(podProxies, time, new WorkloadManagerMetrics(metrics), log);
-        IPodSource source = settings.Mode.LocalPodsPath is { } path
-            ? new LocalPodListSource(path, pods, time, log)
-            : new ZdsClient(settings.Mode.InpodSocket, pods, time, loggers.CreateLogger("inpod::workloadmanager"));
+        var source = new ZdsClient(settings.Mode.InpodSocket, pods, time, loggers.CreateLogger("inpod::workloadmanager"));
         return new SharedServing(settings.Node, proxies, sockets, podProxies, pods, source, readiness);
     }
 

@@ -16,13 +16,4 @@ internal static partial class InPodLog
 
     [LoggerMessage(6003, LogLevel.Error, "failed to stop the proxy of a pod")]
     public static partial void StopFailed(ILogger log, string uid, string name, string @namespace, string error);
-
-    [LoggerMessage(6010, LogLevel.Information, "pod list loaded")]
-    public static partial void ListLoaded(ILogger log, string path, int pods);
-
-    [LoggerMessage(6011, LogLevel.Error, "pod list not loaded; the pods known before stay")]
-    public static partial void ListRefused(ILogger log, string error);
-
-    [LoggerMessage(6012, LogLevel.Warning, "network namespace of a listed pod cannot be opened; it is tried again every 5 seconds")]
-    public static partial void NamespaceMissing(ILogger log, string name, string @namespace, string error);
 }

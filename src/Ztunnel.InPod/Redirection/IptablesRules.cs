@@ -12,62 +12,75 @@ internal static class IptablesRules
 
     public static ImmutableArray<IptablesTable> Tables(RedirectionOptions options, AddressFamily family)
     {
-        ImmutableArray<IptablesTable> always = [Mangle(), Nat(options, family)];
+        FamilyAddresses addresses = FamilyAddresses.Of(options, family);
+        ImmutableArray<IptablesTable> always =
+        [
+            new("mangle", [.. ManglePrerouting(options, addresses)], [new($"-m connmark --mark {RedirectionMarks.LocalDeliveryMarkText} -j CONNMARK --restore-mark --nfmask 0xffffffff --ctmask 0xffffffff", RulePurpose.AnswerRouting)]),
+            new("nat", [.. NatPrerouting(options, addresses)], [.. NatOutput(options, addresses)]),
+        ];
         return options.DnsCapture ? always.Add(Raw()) : always;
     }
 
-    /// <summary>Remembers on the connection that we opened it under the client's address, and marks the application's answers so that they are routed back to us.</summary>
-    private static IptablesTable Mangle() => new(
-        "mangle",
-        [$"-m mark --mark {RedirectionMarks.OwnMarkText} -j CONNMARK --set-xmark {RedirectionMarks.LocalDeliveryMarkText}"],
-        [$"-m connmark --mark {RedirectionMarks.LocalDeliveryMarkText} -j CONNMARK --restore-mark --nfmask 0xffffffff --ctmask 0xffffffff"]);
-
-    private static IptablesTable Nat(RedirectionOptions options, AddressFamily family)
+    /// <summary>
+    /// Remembers on the connection that we opened it under the client's address, so that the application's answers are marked and routed back to us. With TPROXY, inbound capture follows:
+    /// what an established connection sends belongs to its socket already, and must not be handed to the listener's.
+    /// </summary>
+    private static IEnumerable<RedirectionRule> ManglePrerouting(RedirectionOptions options, FamilyAddresses addresses)
     {
-        bool isIPv4 = family == AddressFamily.InterNetwork;
-        string loopback = isIPv4 ? "127.0.0.1/32" : "::1/128";
-        string probe = isIPv4 ? $"{options.ProbeAddressIPv4}/32" : $"{options.ProbeAddressIPv6}/128";
-        return new IptablesTable("nat", [.. NatPrerouting(options, loopback, probe)], [.. NatOutput(options, loopback, probe)]);
+        const string Deliver = "--tproxy-mark " + RedirectionMarks.LocalDeliveryMarkText;
+        yield return new($"-m mark --mark {RedirectionMarks.OwnMarkText} -j CONNMARK --set-xmark {RedirectionMarks.LocalDeliveryMarkText}", RulePurpose.OwnConnections);
+        if (options.Inbound != InboundCapture.Tproxy)
+            yield break;
+        foreach (string name in options.VirtualInterfaces)
+            yield return new($"-i {name} -p tcp -j TPROXY --on-port {RedirectionMarks.OutboundPort} --on-ip {addresses.Any} {Deliver}", RulePurpose.VirtualInterface(name));
+        if (options.IngressMode)
+            yield break;
+        yield return new($"-s {addresses.Probe}/{addresses.HostBits} -p tcp -j RETURN", RulePurpose.ProbeIn);
+        yield return new("-i lo -p tcp -j RETURN", RulePurpose.InsideThePod);
+        yield return new("-p tcp -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN", RulePurpose.Established);
+        yield return new($"-p tcp -m tcp ! --dport {RedirectionMarks.HbonePort} {NotOurs} -j TPROXY --on-port {RedirectionMarks.InboundPassthroughPort} --on-ip {addresses.Any} {Deliver}", RulePurpose.Inbound);
     }
 
-    private static IEnumerable<string> NatPrerouting(RedirectionOptions options, string loopback, string probe)
+    private static IEnumerable<RedirectionRule> NatPrerouting(RedirectionOptions options, FamilyAddresses addresses)
     {
+        if (options.Inbound != InboundCapture.Redirect)
+            yield break;
         foreach (string name in options.VirtualInterfaces)
         {
-            yield return $"-i {name} -p tcp -j REDIRECT --to-ports {RedirectionMarks.OutboundPort}";
-            yield return $"-i {name} -p tcp -j RETURN";
+            yield return new($"-i {name} -p tcp -j REDIRECT --to-ports {RedirectionMarks.OutboundPort}", RulePurpose.VirtualInterface(name));
+            yield return new($"-i {name} -p tcp -j RETURN", RulePurpose.VirtualInterface(name));
         }
 
         if (options.IngressMode)
-        {
             yield break;
-        }
-
-        yield return $"-s {probe} -p tcp -j ACCEPT";
+        yield return new($"-s {addresses.Probe}/{addresses.HostBits} -p tcp -j ACCEPT", RulePurpose.ProbeIn);
 
         // 15008 keeps its address: our HBONE listener is reached directly and reads its destination from the socket.
-        yield return $"! -d {loopback} -p tcp -m tcp ! --dport {RedirectionMarks.HbonePort} {NotOurs} -j REDIRECT --to-ports {RedirectionMarks.InboundPassthroughPort}";
+        yield return new(
+            $"! -d {addresses.Loopback}/{addresses.HostBits} -p tcp -m tcp ! --dport {RedirectionMarks.HbonePort} {NotOurs} -j REDIRECT --to-ports {RedirectionMarks.InboundPassthroughPort}",
+            RulePurpose.Inbound);
     }
 
-    private static IEnumerable<string> NatOutput(RedirectionOptions options, string loopback, string probe)
+    private static IEnumerable<RedirectionRule> NatOutput(RedirectionOptions options, FamilyAddresses addresses)
     {
-        yield return $"-d {probe} -p tcp -j ACCEPT";
+        string loopback = $"{addresses.Loopback}/{addresses.HostBits}";
+        yield return new($"-d {addresses.Probe}/{addresses.HostBits} -p tcp -j ACCEPT", RulePurpose.ProbeOut);
         if (options.DnsCapture)
         {
             // UDP is spared by interface, TCP by address: a resolver on 127.0.0.53 is captured over TCP only.
-            yield return $"! -o lo -p udp {NotOurs} -m udp --dport 53 -j REDIRECT --to-ports {RedirectionMarks.DnsProxyPort}";
-            yield return $"! -d {loopback} -p tcp -m tcp --dport 53 {NotOurs} -j REDIRECT --to-ports {RedirectionMarks.DnsProxyPort}";
+            yield return new($"! -o lo -p udp {NotOurs} -m udp --dport 53 -j REDIRECT --to-ports {RedirectionMarks.DnsProxyPort}", RulePurpose.DnsOverUdp);
+            yield return new($"! -d {loopback} -p tcp -m tcp --dport 53 {NotOurs} -j REDIRECT --to-ports {RedirectionMarks.DnsProxyPort}", RulePurpose.DnsOverTcp);
         }
 
-        yield return $"-p tcp -m mark --mark {RedirectionMarks.LocalDeliveryMarkText} -j ACCEPT";
+        yield return new($"-p tcp -m mark --mark {RedirectionMarks.LocalDeliveryMarkText} -j ACCEPT", RulePurpose.Answers);
 
         // The application calling its own address stays inside the pod.
-        yield return $"! -d {loopback} -o lo -j ACCEPT";
-        yield return $"! -d {loopback} -p tcp {NotOurs} -j REDIRECT --to-ports {RedirectionMarks.OutboundPort}";
+        yield return new($"! -d {loopback} -o lo -j ACCEPT", RulePurpose.InsideThePod);
+        yield return new($"! -d {loopback} -p tcp {NotOurs} -j REDIRECT --to-ports {RedirectionMarks.OutboundPort}", RulePurpose.Outbound);
     }
 
     private static IptablesTable Raw() => new(
         "raw",
-        [$"-p udp -m mark ! --mark {RedirectionMarks.OwnMarkText} -m udp --sport 53 -j CT --zone {RedirectionMarks.DnsZone}"],
-        [$"-p udp -m mark --mark {RedirectionMarks.OwnMarkText} -m udp --dport 53 -j CT --zone {RedirectionMarks.DnsZone}"]);
+        [new($"-p udp -m mark ! --mark {RedirectionMarks.OwnMarkText} -m udp --sport 53 -j CT --zone {RedirectionMarks.DnsZone}", RulePurpose.DnsZone)],
+        [new($"-p udp -m mark --mark {RedirectionMarks.OwnMarkText} -m udp --dport 53 -j CT --zone {RedirectionMarks.DnsZone}", RulePurpose.DnsZone)]);
 }

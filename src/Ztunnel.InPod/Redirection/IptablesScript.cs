@@ -58,11 +58,11 @@ internal static class IptablesScript
         }
     }
 
-    private static void AppendRules(StringBuilder script, string chain, ImmutableArray<string> rules)
+    private static void AppendRules(StringBuilder script, string chain, ImmutableArray<RedirectionRule> rules)
     {
-        foreach (string rule in rules)
+        foreach (RedirectionRule rule in rules)
         {
-            script.Append($"-A {chain} {rule}\n");
+            script.Append($"-A {chain} {rule.Text}\n");
         }
     }
 

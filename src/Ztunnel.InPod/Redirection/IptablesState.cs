@@ -7,6 +7,7 @@ internal sealed class IptablesState
 {
     private readonly HashSet<(string Table, string Chain)> _chains = [];
     private readonly Dictionary<(string Table, string Jump), int> _jumps = [];
+    private readonly Dictionary<(string Table, string Chain), List<string>> _rules = [];
 
     public static IptablesState Nothing { get; } = new();
 
@@ -29,6 +30,7 @@ internal sealed class IptablesState
             else
             {
                 state.AddJump(table, line);
+                state.AddRule(table, line);
             }
         }
 
@@ -38,6 +40,22 @@ internal sealed class IptablesState
     public bool HasChain(string table, string chain) => _chains.Contains((table, chain));
 
     public int CountJumps(string table, string builtIn, string own) => _jumps.GetValueOrDefault((table, Jump(builtIn, own)));
+
+    /// <summary>What stands in a chain of ours, as it is saved, without the chain's name.</summary>
+    public IReadOnlyList<string> Rules(string table, string chain) => _rules.GetValueOrDefault((table, chain)) ?? [];
+
+    private void AddRule(string table, string line)
+    {
+        foreach (string chain in (string[])[IptablesTable.PreroutingChain, IptablesTable.OutputChain])
+        {
+            string start = $"-A {chain} ";
+            if (!line.StartsWith(start, StringComparison.Ordinal))
+                continue;
+            if (!_rules.TryGetValue((table, chain), out List<string>? rules))
+                _rules[(table, chain)] = rules = [];
+            rules.Add(line[start.Length..]);
+        }
+    }
 
     private void AddChain(string table, string chain)
     {

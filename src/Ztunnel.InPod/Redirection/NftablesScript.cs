@@ -14,21 +14,33 @@ internal static class NftablesScript
     private const string Raw = "istio-ambient-raw";
     private const string Ours = "meta mark & 0x00000fff == 0x00000539";
     private const string NotOurs = "meta mark & 0x00000fff != 0x00000539";
+    private const string Deliver = "meta mark set meta mark & 0xfffff000 | 0x00000111 accept";
 
     /// <summary>Every table that may be ours, whatever the options were when it was made.</summary>
     public static ImmutableArray<string> AllTables { get; } = [Nat, Mangle, Raw];
+
+    /// <summary>The tables that these options ask for.</summary>
+    public static ImmutableArray<NftablesTable> Tables(RedirectionOptions options)
+    {
+        ImmutableArray<NftablesTable> always =
+        [
+            new(Nat, new("nat", "prerouting", -100, [.. NatPrerouting(options)]), new("nat", "output", -100, [.. NatOutput(options)])),
+
+            // Type route: a mark changed here has the packet routed anew.
+            new(Mangle, new("filter", "prerouting", -150, [.. ManglePrerouting(options)]), new("route", "output", -150, [.. MangleOutput()])),
+        ];
+        return options.DnsCapture
+            ? always.Add(new(Raw, new("filter", "prerouting", -300, [.. RawPrerouting()]), new("filter", "output", -300, [.. RawOutput()])))
+            : always;
+    }
 
     /// <summary>Replaces whatever was there of ours.</summary>
     public static string Install(RedirectionOptions options)
     {
         var script = new StringBuilder(Remove());
-        AppendTable(script, Nat, new("nat", "prerouting", -100), new("nat", "output", -100), NatPrerouting(options), NatOutput(options));
-
-        // Type route: a mark changed here has the packet routed anew.
-        AppendTable(script, Mangle, new("filter", "prerouting", -150), new("route", "output", -150), ManglePrerouting(), MangleOutput());
-        if (options.DnsCapture)
+        foreach (NftablesTable table in Tables(options))
         {
-            AppendTable(script, Raw, new("filter", "prerouting", -300), new("filter", "output", -300), RawPrerouting(), RawOutput());
+            AppendTable(script, table);
         }
 
         return script.ToString();
@@ -46,73 +58,73 @@ internal static class NftablesScript
         return script.ToString();
     }
 
-    private static IEnumerable<string> NatPrerouting(RedirectionOptions options)
+    private static IEnumerable<RedirectionRule> NatPrerouting(RedirectionOptions options)
     {
+        if (options.Inbound != InboundCapture.Redirect)
+            yield break;
         foreach (string name in options.VirtualInterfaces)
         {
-            yield return $"iifname \"{name}\" meta l4proto tcp counter redirect to :{RedirectionMarks.OutboundPort}";
-            yield return $"iifname \"{name}\" meta l4proto tcp counter return";
+            yield return new($"iifname \"{name}\" meta l4proto tcp counter redirect to :{RedirectionMarks.OutboundPort}", RulePurpose.VirtualInterface(name));
+            yield return new($"iifname \"{name}\" meta l4proto tcp counter return", RulePurpose.VirtualInterface(name));
         }
 
         if (options.IngressMode)
-        {
             yield break;
-        }
-
-        foreach (Family family in Families(options))
-        {
-            yield return $"{family.Word} saddr {family.Probe} meta l4proto tcp counter accept";
-        }
-
-        foreach (Family family in Families(options))
-        {
-            yield return $"{family.Word} daddr != {family.Loopback} tcp dport != {RedirectionMarks.HbonePort} {NotOurs} counter redirect to :{RedirectionMarks.InboundPassthroughPort}";
-        }
+        foreach (FamilyAddresses family in FamilyAddresses.All(options))
+            yield return new($"{family.Word} saddr {family.Probe} meta l4proto tcp counter accept", RulePurpose.ProbeIn);
+        foreach (FamilyAddresses family in FamilyAddresses.All(options))
+            yield return new($"{family.Word} daddr != {family.Loopback} tcp dport != {RedirectionMarks.HbonePort} {NotOurs} counter redirect to :{RedirectionMarks.InboundPassthroughPort}", RulePurpose.Inbound);
     }
 
-    private static IEnumerable<string> NatOutput(RedirectionOptions options)
+    private static IEnumerable<RedirectionRule> NatOutput(RedirectionOptions options)
     {
-        foreach (Family family in Families(options))
-        {
-            yield return $"{family.Word} daddr {family.Probe} meta l4proto tcp counter accept";
-        }
-
+        foreach (FamilyAddresses family in FamilyAddresses.All(options))
+            yield return new($"{family.Word} daddr {family.Probe} meta l4proto tcp counter accept", RulePurpose.ProbeOut);
         if (options.DnsCapture)
         {
-            yield return $"oifname != \"lo\" {NotOurs} udp dport 53 counter redirect to :{RedirectionMarks.DnsProxyPort}";
-            foreach (Family family in Families(options))
-            {
-                yield return $"{family.Word} daddr != {family.Loopback} tcp dport 53 {NotOurs} counter redirect to :{RedirectionMarks.DnsProxyPort}";
-            }
+            yield return new($"oifname != \"lo\" {NotOurs} udp dport 53 counter redirect to :{RedirectionMarks.DnsProxyPort}", RulePurpose.DnsOverUdp);
+            foreach (FamilyAddresses family in FamilyAddresses.All(options))
+                yield return new($"{family.Word} daddr != {family.Loopback} tcp dport 53 {NotOurs} counter redirect to :{RedirectionMarks.DnsProxyPort}", RulePurpose.DnsOverTcp);
         }
 
-        yield return "meta l4proto tcp meta mark & 0x00000fff == 0x00000111 counter accept";
-        foreach (Family family in Families(options))
-        {
-            yield return $"{family.Word} daddr != {family.Loopback} oifname \"lo\" counter accept";
-        }
-
-        foreach (Family family in Families(options))
-        {
-            yield return $"{family.Word} daddr != {family.Loopback} meta l4proto tcp {NotOurs} counter redirect to :{RedirectionMarks.OutboundPort}";
-        }
+        yield return new("meta l4proto tcp meta mark & 0x00000fff == 0x00000111 counter accept", RulePurpose.Answers);
+        foreach (FamilyAddresses family in FamilyAddresses.All(options))
+            yield return new($"{family.Word} daddr != {family.Loopback} oifname \"lo\" counter accept", RulePurpose.InsideThePod);
+        foreach (FamilyAddresses family in FamilyAddresses.All(options))
+            yield return new($"{family.Word} daddr != {family.Loopback} meta l4proto tcp {NotOurs} counter redirect to :{RedirectionMarks.OutboundPort}", RulePurpose.Outbound);
     }
 
-    private static IEnumerable<string> ManglePrerouting() => [$"{Ours} counter ct mark set ct mark & 0xfffff000 | 0x00000111"];
-
-    private static IEnumerable<string> MangleOutput() => ["ct mark & 0x00000fff == 0x00000111 counter meta mark set ct mark"];
-
-    private static IEnumerable<string> RawPrerouting() => [$"{NotOurs} udp sport 53 counter ct zone set {RedirectionMarks.DnsZone}"];
-
-    private static IEnumerable<string> RawOutput() => [$"{Ours} udp dport 53 counter ct zone set {RedirectionMarks.DnsZone}"];
-
-    private static void AppendTable(StringBuilder script, string name, BaseChain prerouting, BaseChain output, IEnumerable<string> preroutingRules, IEnumerable<string> outputRules)
+    /// <summary>As in <see cref="IptablesRules"/>: connections of our own first; with TPROXY, what comes in goes to our sockets as it is.</summary>
+    private static IEnumerable<RedirectionRule> ManglePrerouting(RedirectionOptions options)
     {
-        script.Append($"table inet {name} {{\n");
-        AppendChain(script, "istio-prerouting", preroutingRules);
-        AppendChain(script, "istio-output", outputRules);
-        AppendChain(script, "prerouting", [prerouting.Declaration, "jump istio-prerouting"]);
-        AppendChain(script, "output", [output.Declaration, "jump istio-output"]);
+        yield return new($"{Ours} counter ct mark set ct mark & 0xfffff000 | 0x00000111", RulePurpose.OwnConnections);
+        if (options.Inbound != InboundCapture.Tproxy)
+            yield break;
+        foreach (string name in options.VirtualInterfaces)
+            yield return new($"iifname \"{name}\" meta l4proto tcp counter tproxy to :{RedirectionMarks.OutboundPort} {Deliver}", RulePurpose.VirtualInterface(name));
+        if (options.IngressMode)
+            yield break;
+        foreach (FamilyAddresses family in FamilyAddresses.All(options))
+            yield return new($"{family.Word} saddr {family.Probe} meta l4proto tcp counter return", RulePurpose.ProbeIn);
+        yield return new("iifname \"lo\" meta l4proto tcp counter return", RulePurpose.InsideThePod);
+        yield return new("meta l4proto tcp ct state established,related counter return", RulePurpose.Established);
+        foreach (FamilyAddresses family in FamilyAddresses.All(options))
+            yield return new($"{family.Word} daddr != {family.Loopback} tcp dport != {RedirectionMarks.HbonePort} {NotOurs} counter tproxy {family.Word} to :{RedirectionMarks.InboundPassthroughPort} {Deliver}", RulePurpose.Inbound);
+    }
+
+    private static IEnumerable<RedirectionRule> MangleOutput() => [new("ct mark & 0x00000fff == 0x00000111 counter meta mark set ct mark", RulePurpose.AnswerRouting)];
+
+    private static IEnumerable<RedirectionRule> RawPrerouting() => [new($"{NotOurs} udp sport 53 counter ct zone set {RedirectionMarks.DnsZone}", RulePurpose.DnsZone)];
+
+    private static IEnumerable<RedirectionRule> RawOutput() => [new($"{Ours} udp dport 53 counter ct zone set {RedirectionMarks.DnsZone}", RulePurpose.DnsZone)];
+
+    private static void AppendTable(StringBuilder script, NftablesTable table)
+    {
+        script.Append($"table inet {table.Name} {{\n");
+        foreach (NftablesChain chain in table.Chains)
+            AppendChain(script, chain.OwnName, chain.Rules.Select(static rule => rule.Text));
+        foreach (NftablesChain chain in table.Chains)
+            AppendChain(script, chain.Hook, [chain.Declaration, chain.Jump]);
         script.Append("}\n");
     }
 
@@ -126,20 +138,20 @@ internal static class NftablesScript
 
         script.Append("  }\n");
     }
+}
 
-    private static IEnumerable<Family> Families(RedirectionOptions options)
-    {
-        yield return new Family("ip", "127.0.0.1", options.ProbeAddressIPv4.ToString());
-        if (options.IPv6)
-        {
-            yield return new Family("ip6", "::1", options.ProbeAddressIPv6.ToString());
-        }
-    }
+/// <summary>One of our tables with its two hooks.</summary>
+internal sealed record NftablesTable(string Name, NftablesChain Prerouting, NftablesChain Output)
+{
+    public IEnumerable<NftablesChain> Chains => [Prerouting, Output];
+}
 
-    private sealed record Family(string Word, string Loopback, string Probe);
+/// <summary>A base chain that does nothing but jump to ours, and the rules of that.</summary>
+internal sealed record NftablesChain(string Type, string Hook, int Priority, ImmutableArray<RedirectionRule> Rules)
+{
+    public string OwnName => $"istio-{Hook}";
 
-    private sealed record BaseChain(string Type, string Hook, int Priority)
-    {
-        public string Declaration => $"type {Type} hook {Hook} priority {Priority}; policy accept;";
-    }
+    public string Declaration => $"type {Type} hook {Hook} priority {Priority}; policy accept;";
+
+    public string Jump => $"jump {OwnName}";
 }

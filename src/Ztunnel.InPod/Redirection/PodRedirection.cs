@@ -91,6 +91,27 @@ public sealed class PodRedirection
         }
     }
 
+    /// <summary>What an install with these options would change, each with what breaks meanwhile; empty when everything is in place.</summary>
+    public async Task<IReadOnlyList<string>> FindProblemsAsync(RedirectionOptions options, CancellationToken cancellation)
+    {
+        RequireNamespace();
+        var problems = new List<string>();
+        if (options.Backend == RedirectionBackend.Nftables)
+        {
+            problems.AddRange(await new NftablesCheck(_command, options).FindProblemsAsync(cancellation).ConfigureAwait(false));
+        }
+        else
+        {
+            foreach ((AddressFamily family, string prefix) in Families(options))
+                problems.AddRange(await new IptablesCheck(_command, options).FindProblemsAsync(family, prefix, cancellation).ConfigureAwait(false));
+        }
+
+        problems.AddRange(await PolicyRouting.IPv4.FindProblemsAsync(_command, cancellation).ConfigureAwait(false));
+        if (options.IPv6 && await HasIPv6Async(cancellation).ConfigureAwait(false))
+            problems.AddRange(await PolicyRouting.IPv6.FindProblemsAsync(_command, cancellation).ConfigureAwait(false));
+        return problems;
+    }
+
     private async Task InstallRoutingAsync(RedirectionOptions options, CancellationToken cancellation)
     {
         await PolicyRouting.IPv4.InstallAsync(_command, cancellation).ConfigureAwait(false);

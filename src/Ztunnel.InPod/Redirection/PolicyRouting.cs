@@ -43,11 +43,26 @@ internal sealed class PolicyRouting
             await command.RequireAsync("ip", [_family, "rule", "delete", .. Rule()], input: null, cancellation).ConfigureAwait(false);
         }
 
-        NamespaceCommandResult routes = await command.RunAsync("ip", [_family, "route", "show", "table", Table, "type", "local"], input: null, cancellation).ConfigureAwait(false);
-        if (routes.Succeeded && routes.Output.Split('\n').Any(static line => line.StartsWith("local default dev lo", StringComparison.Ordinal)))
+        if (await HasRouteAsync(command, cancellation).ConfigureAwait(false))
         {
             await command.RequireAsync("ip", [_family, "route", "delete", .. Route()], input: null, cancellation).ConfigureAwait(false);
         }
+    }
+
+    public async Task<IReadOnlyList<string>> FindProblemsAsync(NamespaceCommand command, CancellationToken cancellation)
+    {
+        var problems = new List<string>();
+        if (await CountRulesAsync(command, cancellation).ConfigureAwait(false) == 0)
+            problems.Add($"ip {_family} rule: missing `{string.Join(' ', Rule())}`: {RulePurpose.Routing}");
+        if (!await HasRouteAsync(command, cancellation).ConfigureAwait(false))
+            problems.Add($"ip {_family} route: missing `{string.Join(' ', Route())}`: {RulePurpose.Routing}");
+        return problems;
+    }
+
+    private async Task<bool> HasRouteAsync(NamespaceCommand command, CancellationToken cancellation)
+    {
+        NamespaceCommandResult routes = await command.RunAsync("ip", [_family, "route", "show", "table", Table, "type", "local"], input: null, cancellation).ConfigureAwait(false);
+        return routes.Succeeded && routes.Output.Split('\n').Any(static line => line.StartsWith("local default dev lo", StringComparison.Ordinal));
     }
 
     private async Task<int> CountRulesAsync(NamespaceCommand command, CancellationToken cancellation)

@@ -14,10 +14,22 @@ public enum RedirectionBackend
     Nftables,
 }
 
+/// <summary>How connections that come in reach the proxy. What the application opens is redirected in either case.</summary>
+public enum InboundCapture
+{
+    /// <summary>By address translation: what the Istio node agent does.</summary>
+    Redirect,
+
+    /// <summary>By handing the packet to the proxy's socket as it is: the destination is never rewritten, and connection tracking does not decide.</summary>
+    Tproxy,
+}
+
 /// <summary>What is captured in a pod's namespace, and by which means (istio-integration 2.2 to 2.5).</summary>
 public sealed record RedirectionOptions
 {
     public RedirectionBackend Backend { get; init; } = RedirectionBackend.Iptables;
+
+    public InboundCapture Inbound { get; init; } = InboundCapture.Redirect;
 
     /// <summary>`ambient.istio.io/bypass-inbound-capture`: plaintext from outside goes straight to the application; HBONE and outbound stay as they are.</summary>
     public bool IngressMode { get; init; }
@@ -36,6 +48,9 @@ public sealed record RedirectionOptions
 
     /// <summary>Interfaces of guests inside the pod (KubeVirt, Docker in Docker): what arrives there leaves the pod, hence is outbound.</summary>
     public ImmutableArray<string> VirtualInterfaces { get; init; } = [];
+
+    /// <summary>Whether the same rules come of them.</summary>
+    public bool IsSameAs(RedirectionOptions other) => VirtualInterfaces.SequenceEqual(other.VirtualInterfaces) && this with { VirtualInterfaces = other.VirtualInterfaces } == other;
 
     /// <summary>Every mistake in these options, in words a user can act on; empty when there is none.</summary>
     public IReadOnlyList<string> FindMistakes()

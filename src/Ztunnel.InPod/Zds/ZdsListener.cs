@@ -10,17 +10,18 @@ public sealed class ZdsListener : IAsyncDisposable
     // Two proxies overlap during an upgrade; whoever connects beyond this is turned away.
     private const int MostWaiting = 16;
 
-    private readonly string _path;
     private readonly SeqPacketSocket _socket;
     private readonly Channel<ZdsLink> _accepted = Channel.CreateBounded<ZdsLink>(MostWaiting);
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private ZdsListener(string path, SeqPacketSocket socket)
     {
-        _path = path;
+        Path = path;
         _socket = socket;
         new Thread(Accept) { IsBackground = true, Name = "ztunnel-zds-accept" }.Start();
     }
+
+    public string Path { get; }
 
     /// <summary>Listens at the path, whose folder is made where it is missing; a file that an earlier agent left there is replaced.</summary>
     /// <exception cref="LinuxException">It cannot be bound.</exception>
@@ -28,7 +29,7 @@ public sealed class ZdsListener : IAsyncDisposable
     {
         try
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
             File.Delete(path);
         }
         catch (UnauthorizedAccessException refused)
@@ -47,7 +48,7 @@ public sealed class ZdsListener : IAsyncDisposable
         _socket.Shutdown();
         await _ended.Task.ConfigureAwait(false);
         _socket.Dispose();
-        File.Delete(_path);
+        File.Delete(Path);
         while (_accepted.Reader.TryRead(out ZdsLink? unserved))
             await unserved.DisposeAsync().ConfigureAwait(false);
     }

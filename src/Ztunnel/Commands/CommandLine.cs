@@ -42,6 +42,7 @@ public static class CommandLine
         }));
         root.Subcommands.Add(CreateHelp(root));
         root.Subcommands.Add(RedirectCommand.Create());
+        root.Subcommands.Add(AgentCommand.Create());
         root.Subcommands.Add(ExplainCommand.Create());
         root.SetAction((_, _) => ProxyCommand.RunAsync(arguments));
         return root;

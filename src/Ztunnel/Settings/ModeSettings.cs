@@ -43,9 +43,6 @@ public sealed record ModeSettings
     /// <summary>INPOD_UDS, default /var/run/ztunnel/ztunnel.sock.</summary>
     public string InpodSocket { get; init; } = "/var/run/ztunnel/ztunnel.sock";
 
-    /// <summary>ZTUNNEL_LOCAL_PODS_PATH (ours): serve the pods of this file instead of asking the node agent.</summary>
-    public string? LocalPodsPath { get; init; }
-
     /// <summary>INPOD_PORT_REUSE, default true.</summary>
     public bool PortReuse { get; init; } = true;
 
@@ -89,7 +86,6 @@ public sealed record ModeSettings
             DnsAddress = dnsAddress,
             DnsPort = dnsPort,
             InpodSocket = reader.Text("INPOD_UDS", "/var/run/ztunnel/ztunnel.sock"),
-            LocalPodsPath = reader.NonEmptyText("ZTUNNEL_LOCAL_PODS_PATH"),
             PortReuse = reader.Flag("INPOD_PORT_REUSE", fallback: true),
             PacketMark = reader.OptionalNumber<uint>("PACKET_MARK") ?? (mode == ProxyMode.Shared ? DefaultMark : null),
             OriginalSource = reader.OptionalFlag("ENABLE_ORIG_SRC"),
@@ -104,8 +100,6 @@ public sealed record ModeSettings
 
         if (mode == ProxyMode.Dedicated && reader.OptionalText("PROXY_WORKLOAD_INFO") is null)
             reader.Contradiction("PROXY_MODE=dedicated requires PROXY_WORKLOAD_INFO to be set");
-        if (mode == ProxyMode.Dedicated && settings.LocalPodsPath is not null)
-            reader.Contradiction("ZTUNNEL_LOCAL_PODS_PATH lists the pods of shared mode and cannot be used with PROXY_MODE=dedicated");
         if (settings.DnsEnabled && onDemand)
             reader.Mistake("error parsing proxy config: DNS proxy does not currently support on-demand mode");
         if (!settings.DnsEnabled && !settings.ProxyEnabled)

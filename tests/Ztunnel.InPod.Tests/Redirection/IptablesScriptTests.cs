@@ -26,7 +26,7 @@ public sealed class IptablesScriptTests
 
         """;
 
-    private static readonly ImmutableArray<IptablesTable> NatOnly = [new("nat", ["-p tcp -j ACCEPT"], ["-p udp -j ACCEPT"])];
+    private static readonly ImmutableArray<IptablesTable> NatOnly = [new("nat", [new("-p tcp -j ACCEPT", "")], [new("-p udp -j ACCEPT", "")])];
 
     [Fact]
     public void Install_ChainsAndJumpsPresent_AddsWhatIsMissingAndRemovesUnneededTables()

@@ -9,20 +9,35 @@ public sealed class PodRedirectionTests
     private const uint OwnMark = 0x539;
     private const uint OwnMarkWithForeignBits = 0x7000_0539;
 
-    public static TheoryData<RedirectionBackend, string, string, string> Networks => new()
+    public static TheoryData<RedirectionBackend, InboundCapture> Modes => new()
     {
-        { RedirectionBackend.Iptables, "10.66.0.2", "10.66.0.1", "169.254.7.127" },
-        { RedirectionBackend.Iptables, "fd66::2", "fd66::1", "fd16:9254:7127:1337:ffff:ffff:ffff:ffff" },
-        { RedirectionBackend.Nftables, "10.66.0.2", "10.66.0.1", "169.254.7.127" },
-        { RedirectionBackend.Nftables, "fd66::2", "fd66::1", "fd16:9254:7127:1337:ffff:ffff:ffff:ffff" },
+        { RedirectionBackend.Iptables, InboundCapture.Redirect },
+        { RedirectionBackend.Iptables, InboundCapture.Tproxy },
+        { RedirectionBackend.Nftables, InboundCapture.Redirect },
+        { RedirectionBackend.Nftables, InboundCapture.Tproxy },
     };
+
+    public static TheoryData<RedirectionBackend, InboundCapture, string, string, string> Networks
+    {
+        get
+        {
+            var networks = new TheoryData<RedirectionBackend, InboundCapture, string, string, string>();
+            foreach ((RedirectionBackend backend, InboundCapture inbound) in Modes.Select(static mode => ((RedirectionBackend)mode[0], (InboundCapture)mode[1])))
+            {
+                networks.Add(backend, inbound, "10.66.0.2", "10.66.0.1", "169.254.7.127");
+                networks.Add(backend, inbound, "fd66::2", "fd66::1", "fd16:9254:7127:1337:ffff:ffff:ffff:ffff");
+            }
+
+            return networks;
+        }
+    }
 
     [NamespaceTheory]
     [MemberData(nameof(Networks))]
-    public async Task Install_Defaults_CapturesTheApplicationAndSparesOurselves(RedirectionBackend backend, string pod, string outside, string probe)
+    public async Task Install_Defaults_CapturesTheApplicationAndSparesOurselves(RedirectionBackend backend, InboundCapture inbound, string pod, string outside, string probe)
     {
         using RedirectedPod network = await RedirectedPod.StartAsync();
-        await network.Redirection.InstallAsync(new RedirectionOptions { Backend = backend }, CancellationToken.None);
+        await network.Redirection.InstallAsync(new RedirectionOptions { Backend = backend, Inbound = inbound }, CancellationToken.None);
         string loopback = pod.Contains(':') ? "::1" : "127.0.0.1";
 
         // What the application sends is captured, with its destination kept; what we send is not, whatever others have in the upper bits of the mark.
@@ -52,10 +67,10 @@ public sealed class PodRedirectionTests
 
     [NamespaceTheory]
     [MemberData(nameof(Networks))]
-    public async Task Install_IngressModeWithoutDns_LeavesInboundAndDnsAlone(RedirectionBackend backend, string pod, string outside, string probe)
+    public async Task Install_IngressModeWithoutDns_LeavesInboundAndDnsAlone(RedirectionBackend backend, InboundCapture inbound, string pod, string outside, string probe)
     {
         using RedirectedPod network = await RedirectedPod.StartAsync();
-        await network.Redirection.InstallAsync(new RedirectionOptions { Backend = backend, IngressMode = true, DnsCapture = false }, CancellationToken.None);
+        await network.Redirection.InstallAsync(new RedirectionOptions { Backend = backend, Inbound = inbound, IngressMode = true, DnsCapture = false }, CancellationToken.None);
 
         Assert.StartsWith($"8080 peer={outside} ", network.AskTcp(network.Outside, pod, 8080), StringComparison.Ordinal);
         Assert.StartsWith($"8080 peer={probe} ", network.AskTcp(network.Outside, pod, 8080, mark: 0, source: probe), StringComparison.Ordinal);
@@ -68,10 +83,10 @@ public sealed class PodRedirectionTests
 
     [NamespaceTheory]
     [MemberData(nameof(Networks))]
-    public async Task Install_VirtualInterface_TreatsItsArrivalsAsOutbound(RedirectionBackend backend, string pod, string outside, string probe)
+    public async Task Install_VirtualInterface_TreatsItsArrivalsAsOutbound(RedirectionBackend backend, InboundCapture inbound, string pod, string outside, string probe)
     {
         using RedirectedPod network = await RedirectedPod.StartAsync();
-        await network.Redirection.InstallAsync(new RedirectionOptions { Backend = backend, VirtualInterfaces = ["eth0"] }, CancellationToken.None);
+        await network.Redirection.InstallAsync(new RedirectionOptions { Backend = backend, Inbound = inbound, VirtualInterfaces = ["eth0"] }, CancellationToken.None);
 
         Assert.Equal($"15001 peer={outside} original={pod}:8080", network.AskTcp(network.Outside, pod, 8080));
         Assert.StartsWith("15001 ", network.AskTcp(network.Outside, pod, 8080, mark: 0, source: probe), StringComparison.Ordinal);
@@ -91,15 +106,15 @@ public sealed class PodRedirectionTests
     }
 
     [NamespaceTheory]
-    [InlineData(RedirectionBackend.Iptables)]
-    [InlineData(RedirectionBackend.Nftables)]
-    public async Task Install_Again_ChangesNothing(RedirectionBackend backend)
+    [MemberData(nameof(Modes))]
+    public async Task Install_Again_ChangesNothing(RedirectionBackend backend, InboundCapture inbound)
     {
+        var options = new RedirectionOptions { Backend = backend, Inbound = inbound };
         using RedirectedPod network = await RedirectedPod.StartAsync();
-        await network.Redirection.InstallAsync(new RedirectionOptions { Backend = backend }, CancellationToken.None);
+        await network.Redirection.InstallAsync(options, CancellationToken.None);
         string once = network.Snapshot();
 
-        await network.Redirection.InstallAsync(new RedirectionOptions { Backend = backend }, CancellationToken.None);
+        await network.Redirection.InstallAsync(options, CancellationToken.None);
 
         Assert.Equal(once, network.Snapshot());
     }
@@ -144,6 +159,52 @@ public sealed class PodRedirectionTests
         Assert.Contains("fwmark 0x222 lookup 101", left, StringComparison.Ordinal);
         Assert.Contains("192.0.2.0/24", left, StringComparison.Ordinal);
         Assert.StartsWith("8080 ", network.AskTcp(network.Pod, "10.66.0.1", 8080), StringComparison.Ordinal);
+    }
+
+    [NamespaceTheory]
+    [MemberData(nameof(Modes))]
+    public async Task FindProblems_InstalledThenDamaged_NamesTheRuleAndWhatItBreaks(RedirectionBackend backend, InboundCapture inbound)
+    {
+        var options = new RedirectionOptions { Backend = backend, Inbound = inbound, VirtualInterfaces = ["docker0"] };
+        using RedirectedPod network = await RedirectedPod.StartAsync();
+        await network.Redirection.InstallAsync(options, CancellationToken.None);
+        Assert.Empty(await network.Redirection.FindProblemsAsync(options, CancellationToken.None));
+
+        network.Pod.Run("ip", "rule", "delete", "pref", "32764");
+        if (backend == RedirectionBackend.Nftables)
+        {
+            network.Pod.Run("nft", "insert", "rule", "inet", "istio-ambient-nat", "istio-output", "tcp", "dport", "9", "accept");
+            network.Pod.Run("nft", "flush", "chain", "inet", "istio-ambient-raw", "istio-output");
+            network.Pod.Run("nft", "flush", "chain", "inet", "istio-ambient-mangle", "output");
+        }
+        else
+        {
+            network.Pod.Run("iptables", "-t", "nat", "-I", "ISTIO_OUTPUT", "-p", "tcp", "--dport", "9", "-j", "ACCEPT");
+            network.Pod.Run("iptables", "-t", "raw", "-F", "ISTIO_OUTPUT");
+            network.Pod.Run("iptables", "-t", "mangle", "-D", "OUTPUT", "-j", "ISTIO_OUTPUT");
+        }
+
+        IReadOnlyList<string> problems = await network.Redirection.FindProblemsAsync(options, CancellationToken.None);
+
+        Assert.Equal(4, problems.Count);
+        Assert.Contains(problems, static problem => problem.EndsWith("none of the rules in that chain apply", StringComparison.Ordinal));
+        Assert.Contains(problems, static problem => problem.Contains("of ours are: whatever stands between them may decide first", StringComparison.Ordinal));
+        Assert.Contains(problems, static problem => problem.EndsWith("DNS queries of the proxy and of the application share ports, and answers get lost", StringComparison.Ordinal));
+        Assert.Contains("ip -4 rule: missing `fwmark 0x111/0xfff pref 32764 lookup 100`: the application's answers do not find the proxy, and inbound connections hang", problems);
+    }
+
+    [NamespaceFact]
+    public async Task FindProblems_NothingInstalled_NamesEveryRule()
+    {
+        using TestNamespace pod = TestNamespace.Create("bare");
+        pod.Run("ip", "link", "set", "lo", "up");
+
+        foreach (RedirectionBackend backend in Enum.GetValues<RedirectionBackend>())
+        {
+            IReadOnlyList<string> problems = await new PodRedirection(pod.Path).FindProblemsAsync(new RedirectionOptions { Backend = backend }, CancellationToken.None);
+            Assert.InRange(problems.Count, 20, 40);
+            Assert.Contains(problems, static problem => problem.EndsWith("connections of the application leave unencrypted, past the proxy", StringComparison.Ordinal));
+        }
     }
 
     [NamespaceFact]

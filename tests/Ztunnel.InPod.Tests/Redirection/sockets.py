@@ -35,6 +35,8 @@ def original(connection):
 def listen(kind, address, port):
     listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # What a TPROXY rule hands over needs a socket that may answer from anybody's address; the proxy's are.
+    listener.setsockopt(socket.SOL_IP, IP_TRANSPARENT, 1)
     if address == "::":
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
     listener.bind((address, port))

@@ -7,6 +7,7 @@ namespace Ztunnel.Integration.Tests.Network;
 internal sealed class InteropNode(string name, TestNamespace home, TestNamespace pod, InteropMember member) : IDisposable
 {
     private TestProcess? _ztunnel;
+    private TestProcess? _agent;
 
     public TestNamespace Pod { get; } = pod;
 
@@ -28,14 +29,15 @@ internal sealed class InteropNode(string name, TestNamespace home, TestNamespace
     {
         string pods = Path.Combine(folder, name + ".pods.json");
         File.WriteAllText(pods, $$"""{"pods": [{"uid": "{{Member.Name}}", "name": "{{Member.Name}}", "namespace": "default", "serviceAccount": "{{Member.Name}}", "netns": "{{Pod.Path}}"}]}""");
-        TestCommand.Run(TimeSpan.FromSeconds(20), Binary, "redirect", "install", "--netns", Pod.Path, "--dns-capture", "false").EnsureSucceeded();
+        string socket = Path.Combine(folder, name + ".sock");
+        _agent = TestProcess.Start(Binary, "agent", "--pods", pods, "--socket", socket, "--dns-capture", "false");
         var environment = new Dictionary<string, string>
         {
             ["NODE_NAME"] = name,
             ["XDS_ADDRESS"] = "",
             ["LOCAL_XDS_PATH"] = Path.Combine(folder, mesh),
             ["NETWORK"] = network,
-            ["ZTUNNEL_LOCAL_PODS_PATH"] = pods,
+            ["INPOD_UDS"] = socket,
             ["FAKE_CA"] = "true",
             ["ZTUNNEL_FAKE_CA_ROOT"] = Path.Combine(folder, "root.pem"),
             ["ISTIO_META_DNS_CAPTURE"] = "false",
@@ -65,6 +67,7 @@ internal sealed class InteropNode(string name, TestNamespace home, TestNamespace
         if (_ztunnel is not null)
             File.WriteAllText(Path.Combine(AppContext.BaseDirectory, name + ".log"), _ztunnel.Output + _ztunnel.Error);
         _ztunnel?.Dispose();
+        _agent?.Dispose();
         Pod.Dispose();
         home.Dispose();
     }

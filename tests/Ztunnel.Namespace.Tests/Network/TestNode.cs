@@ -7,10 +7,14 @@ namespace Ztunnel.Namespace.Tests.Network;
 internal sealed class TestNode(TestNamespace network, string name, string folder) : IDisposable
 {
     private TestProcess? _ztunnel;
+    private TestProcess? _agent;
 
     public TestNamespace Namespace { get; } = network;
 
     public string Name { get; } = name;
+
+    /// <summary>Where the node agent waits for the proxy.</summary>
+    public string Socket { get; } = Path.Combine(folder, $"{name}.sock");
 
     public string PodList { get; } = Path.Combine(folder, $"{name}.pods.json");
 
@@ -36,7 +40,7 @@ internal sealed class TestNode(TestNamespace network, string name, string folder
             ["NODE_NAME"] = Name,
             ["XDS_ADDRESS"] = "",
             ["LOCAL_XDS_PATH"] = meshFile,
-            ["ZTUNNEL_LOCAL_PODS_PATH"] = PodList,
+            ["INPOD_UDS"] = Socket,
             ["FAKE_CA"] = "true",
             ["ZTUNNEL_FAKE_CA_ROOT"] = Path.Combine(folder, "root.pem"),
             ["ISTIO_META_DNS_CAPTURE"] = "false",
@@ -44,6 +48,7 @@ internal sealed class TestNode(TestNamespace network, string name, string folder
         };
         foreach ((string variable, string value) in more)
             environment[variable] = value;
+        _agent = TestProcess.Start(Binary, "agent", "--pods", PodList, "--socket", Socket, "--dns-capture", "false");
         _ztunnel = TestProcess.Start("nsenter", environment, $"--net={Namespace.Path}", Binary, "proxy", "ztunnel");
         await _ztunnel.WaitForLineAsync(static line => line.Contains("marking server ready", StringComparison.Ordinal));
     }
@@ -65,6 +70,7 @@ internal sealed class TestNode(TestNamespace network, string name, string folder
     public void Dispose()
     {
         _ztunnel?.Dispose();
+        _agent?.Dispose();
         Namespace.Dispose();
     }
 

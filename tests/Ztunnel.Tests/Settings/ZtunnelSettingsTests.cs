@@ -43,7 +43,7 @@ public sealed class ZtunnelSettingsTests
         { null, null, "InpodSocket", "/var/run/ztunnel/ztunnel.sock" },
         { null, null, "PortReuse", true },
         { "INPOD_PORT_REUSE", "false", "PortReuse", false },
-        { "ZTUNNEL_LOCAL_PODS_PATH", "/p.json", "LocalPodsPath", "/p.json" },
+        { "INPOD_UDS", "/run/agent.sock", "InpodSocket", "/run/agent.sock" },
         { null, null, "DnsEnabled", true },
         { "ISTIO_META_DNS_CAPTURE", "TRUE", "DnsEnabled", true },
         { "ISTIO_META_DNS_CAPTURE", "no", "DnsEnabled", false },

@@ -1,7 +1,8 @@
 using System.Text;
+using Ztunnel.InPod.Agent;
 using Ztunnel.InPod.Pods;
 
-namespace Ztunnel.InPod.Tests.Pods;
+namespace Ztunnel.InPod.Tests.Agent;
 
 public sealed class PodListTests
 {

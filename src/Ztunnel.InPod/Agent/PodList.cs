@@ -1,11 +1,14 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Ztunnel.InPod.Pods;
+using Ztunnel.InPod.Redirection;
 
-namespace Ztunnel.InPod.Pods;
+namespace Ztunnel.InPod.Agent;
 
 /// <summary>
-/// The pods of a machine without node agent, as JSON:
-/// <code>{"pods": [{"name": "cart-0", "namespace": "shop", "serviceAccount": "cart", "netns": "/run/netns/cart-0", "uid": "optional"}]}</code>
+/// The pods of a machine without Kubernetes, as JSON; what is not needed has a default:
+/// <code>{"pods": [{"name": "cart-0", "namespace": "shop", "serviceAccount": "cart", "netns": "/run/netns/cart-0",
+///            "uid": "shop/cart-0", "ingressMode": false, "dnsCapture": true, "virtualInterfaces": []}]}</code>
 /// </summary>
 internal sealed record PodList
 {
@@ -67,7 +70,24 @@ internal sealed record PodListEntry
     /// <summary>Default: namespace/name.</summary>
     public string? Uid { get; init; }
 
+    /// <summary>Plaintext from outside goes straight to the application: what `ambient.istio.io/bypass-inbound-capture` says in Kubernetes.</summary>
+    public bool? IngressMode { get; init; }
+
+    /// <summary>What `ambient.istio.io/dns-capture` says.</summary>
+    public bool? DnsCapture { get; init; }
+
+    /// <summary>What `istio.io/reroute-virtual-interfaces` says.</summary>
+    public string[]? VirtualInterfaces { get; init; }
+
     public PodIdentity Identity => new(Uid ?? $"{Namespace}/{Name}", Name, Namespace, ServiceAccount);
+
+    /// <summary>The rules of this pod: the agent's, with what the list says about it.</summary>
+    public RedirectionOptions Rules(RedirectionOptions defaults) => defaults with
+    {
+        IngressMode = IngressMode ?? defaults.IngressMode,
+        DnsCapture = DnsCapture ?? defaults.DnsCapture,
+        VirtualInterfaces = VirtualInterfaces is { } named ? [.. named] : defaults.VirtualInterfaces,
+    };
 
     public string? FindMistake() => this switch
     {
@@ -76,6 +96,7 @@ internal sealed record PodListEntry
         { ServiceAccount: null or "" } => "serviceAccount: expected a name, found nothing",
         { Uid: "" } => "uid: expected text, found nothing",
         { Netns: var netns } when netns is null || !netns.StartsWith('/') => $"netns: expected an absolute path such as /run/netns/{Name}, found \"{netns}\"",
+        _ when Rules(new RedirectionOptions()).FindMistakes() is [var mistake, ..] => $"virtualInterfaces: {mistake}",
         _ => null,
     };
 }
