@@ -75,6 +75,8 @@ public static class Daemon
             DaemonLog.KeyLogInUse(log, exposed);
         await using RevocationChecks revocation = RevocationChecks.Start(settings, metrics, time, loggers);
         using Authority authority = Authority.Open(settings, Composition.Tls(settings, revocation.Revocations, time, keyLog is null ? null : keyLog.Write), metrics, time, loggers);
+        if (settings.Mode.Mode == ProxyMode.Shared)
+            SharedPermissions.Require(settings.Mode.PacketMark);
 
         // 3. Loops, before any thread enters a pod's namespace: one started from there would stay there.
         using LoopGroup loops = LoopGroup.Start(settings.Tuning.WorkerThreads, failure => DaemonLog.LoopHandlerFailed(log, failure));

@@ -15,6 +15,8 @@ public sealed class PodProxies(WorkloadStarter starter) : IWorkloadProxyFactory
     public Task<IWorkloadProxy> StartAsync(PodIdentity pod, NetworkNamespace podNamespace, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
+        // What still arrives at a listener while it closes goes to the successor that shares its port. Where the kernel has no such setting, or /proc/sys is read-only, the drained queue alone has to do.
+        podNamespace.WriteSetting("ipv4/tcp_migrate_req", "1");
         ServedWorkload served = starter.Start(new LocalWorkloadKey(pod.Name, pod.Namespace, pod.ServiceAccount), podNamespace);
         var started = new PodProxy(this, pod.Uid, served);
         // A pod made anew takes the place of its predecessor, which is being torn down.
