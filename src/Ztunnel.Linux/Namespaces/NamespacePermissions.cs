@@ -10,10 +10,13 @@ public static class NamespacePermissions
     /// <summary>Throws with what is missing. Also opens the home namespace, to which every later entry returns.</summary>
     public static void Require(uint? mark)
     {
-        Errno entered = NetworkNamespace.Home.Run(static home => Libc.EnterNetworkNamespace(home).Error, NetworkNamespace.Home.Descriptor);
-        if (entered != Errno.None)
+        try
         {
-            throw new LinuxException(entered, "enter a network namespace with setns (needs CAP_SYS_ADMIN)");
+            NetworkNamespace.Home.Run(static _ => true, state: 0);
+        }
+        catch (LinuxException refused)
+        {
+            throw new LinuxException(refused.Error, "enter a network namespace with setns (needs CAP_SYS_ADMIN)");
         }
 
         if (mark is { } value)

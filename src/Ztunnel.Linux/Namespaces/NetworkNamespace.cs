@@ -56,9 +56,11 @@ public sealed class NetworkNamespace : IDisposable
         ExceptionDispatchInfo? failure = null;
         var thread = new Thread(() =>
         {
+            bool entered = false;
             try
             {
                 Libc.EnterNetworkNamespace(Descriptor).OrThrow("enter a pod's network namespace");
+                entered = true;
                 result = callback(state);
             }
             catch (Exception exception) // carried over to the caller
@@ -66,7 +68,7 @@ public sealed class NetworkNamespace : IDisposable
                 failure = ExceptionDispatchInfo.Capture(exception);
             }
 
-            if (Libc.EnterNetworkNamespace(home).Failed)
+            if (entered && Libc.EnterNetworkNamespace(home).Failed)
             {
                 Environment.FailFast("cannot leave a pod's network namespace: one pod's traffic would leave as another's");
             }

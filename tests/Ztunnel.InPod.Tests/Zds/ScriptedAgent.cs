@@ -83,9 +83,13 @@ internal sealed class ScriptedAgent : IAsyncDisposable
     }
 
     /// <summary>Add{uid, {a, default, a}} as the agent writes it.</summary>
-    public static string AddOf(string uid)
+    public static string AddOf(string uid) => AddOf(uid, "a");
+
+    /// <summary>The same for a pod whose service account has its name.</summary>
+    public static string AddOf(string uid, string name)
     {
-        string inner = Field(1, uid) + "120f0a0161120764656661756c741a0161";
+        string info = Field(1, name) + Field(2, "default") + Field(3, name);
+        string inner = Field(1, uid) + "12" + Length(info) + info;
         return "0a" + Length(inner) + inner;
     }
 

@@ -10,6 +10,8 @@ ask TEXT         sends, ends its sending side; prints "answer TEXT", with " then
 crowd COUNT      opens as many connections as it can of these, prints "connected", keeps them until it is ended
 expect           sends a byte, prints how the connection ends: eof or reset
 raw              sends what no protocol knows; prints refused, reset, eof, "data TEXT" or timeout
+probe SOURCE     as send, from an address of its own choice
+steady COUNT     as many threads open one connection after the other, prints "running" when each had one; with the end of standard input prints "N ok" or "N ok, M failed: REASON"
 hold             connects, prints "connected", sends what comes as lines on standard input and prints the answers, then how it ended
 """
 import asyncio
@@ -18,6 +20,7 @@ import hashlib
 import socket
 import struct
 import sys
+import threading
 
 from server import CHUNK, pattern
 
@@ -221,6 +224,45 @@ def hold(host, port):
                 print(type(problem).__name__, flush=True)
                 return
         print(ending(connection), flush=True)
+
+
+def probe(host, port, source):
+    with socket.create_connection((host, port), timeout=5, source_address=(source, 0)) as connection:
+        connection.sendall(b"x")
+        connection.shutdown(socket.SHUT_WR)
+        print(read_all(connection).decode())
+
+
+def steady(host, port, count):
+    done, failed = [0] * int(count), []
+    started, ending = threading.Barrier(int(count) + 1), threading.Event()
+
+    def work(number):
+        first = True
+        while not ending.is_set():
+            try:
+                with connect(host, port) as connection:
+                    connection.sendall(b"ping")
+                    connection.shutdown(socket.SHUT_WR)
+                    if (answer := read_all(connection)) != b"pingping":
+                        raise ConnectionError(f"answer {answer!r}")
+                done[number] += 1
+            except OSError as problem:
+                failed.append(repr(problem))
+            if first:
+                first = False
+                started.wait()
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(int(count))]
+    for thread in threads:
+        thread.start()
+    started.wait()
+    print("running", flush=True)
+    sys.stdin.readline()
+    ending.set()
+    for thread in threads:
+        thread.join()
+    print(f"{sum(done)} ok" + (f", {len(failed)} failed: {failed[0]}" if failed else ""))
 
 
 if __name__ == "__main__":
