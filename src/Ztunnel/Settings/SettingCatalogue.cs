@@ -69,7 +69,6 @@ public static class SettingCatalogue
             ("PREFERED_SERVICE_NAMESPACE", Text, null, "DNS: services of this namespace win where several have one name (spelt so)"),
             ("AUTHZ_POLICY_INFO_LOGGING", "`true`", null, "log authorization decisions at info instead of debug")),
         .. Ours(SettingArea.Mode,
-            ("ZTUNNEL_LOCAL_PODS_PATH", FilePath, null, "serve the pods of this JSON file instead of asking the node agent"),
             ("ZTUNNEL_UNKNOWN_POLICY", "`deny` or `skip`", "deny", "a policy that a workload names and nobody has sent: refuse, or go on as if it were not named")),
         .. Of(SettingArea.Tuning,
             ("ZTUNNEL_WORKER_THREADS", "`N`, `P%` or `0`", null, "event loops; `0`: one for each processor; default: `concurrency`, else the CPU limit, else a quarter of the processors and at least 2"),

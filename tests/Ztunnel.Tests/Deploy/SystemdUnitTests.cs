@@ -29,6 +29,8 @@ public sealed class SystemdUnitTests
             Assert.Equal("/usr/local/bin/ztunnel", command[0]);
             if (command[1] == "redirect")
                 Assert.Empty(RedirectCommand.Create().Parse(command[2..]).Errors.Select(static error => error.Message));
+            else if (command[1] == "agent")
+                Assert.Empty(AgentCommand.Create().Parse(command[2..]).Errors.Select(static error => error.Message));
             else
                 Assert.Equal(["proxy", "ztunnel"], command[1..]);
         });
