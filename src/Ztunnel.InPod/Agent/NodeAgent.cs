@@ -20,12 +20,16 @@ public sealed class NodeAgent(string listPath, RedirectionOptions defaults, ZdsS
 
     private readonly Dictionary<string, CapturedPod> _captured = new(StringComparer.Ordinal);
     private readonly HashSet<string> _reported = new(StringComparer.Ordinal);
+    private readonly TaskCompletionSource _applied = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private PodList? _list;
     private byte[]? _lastContent;
     private string? _lastProblem;
 
     /// <summary>Reads the list without using it. Throws <see cref="PodListException"/>.</summary>
     public static void Check(string path) => PodList.Parse(path, ReadFile(path));
+
+    /// <summary>Completes when the list was gone through once. Proxies are served from then on: one that connects at once gets every pod with its snapshot, before it says it is ready.</summary>
+    public Task Applied => _applied.Task;
 
     public async Task RunAsync(CancellationToken stopping)
     {
@@ -79,6 +83,7 @@ public sealed class NodeAgent(string listPath, RedirectionOptions defaults, ZdsS
             await ReleaseAsync(gone, stopping).ConfigureAwait(false);
         foreach (PodListEntry pod in list.Pods)
             await CaptureAsync(pod, stopping).ConfigureAwait(false);
+        _applied.TrySetResult();
     }
 
     /// <summary>Rules first, then the proxy: what begins in between waits at a closed port for a moment instead of passing by unencrypted.</summary>

@@ -39,7 +39,9 @@ internal static class AgentCommand
             await using var proxies = new ZdsServer(listener, TimeProvider.System, log);
             var agent = new NodeAgent(pods, rules, proxies, TimeProvider.System, log);
             using var stopping = new CancellationTokenSource();
-            Task running = Task.WhenAll(proxies.RunAsync(stopping.Token), agent.RunAsync(stopping.Token));
+            Task following = agent.RunAsync(stopping.Token);
+            await Task.WhenAny(following, agent.Applied, shutdown.Requested).ConfigureAwait(false);
+            Task running = Task.WhenAll(following, proxies.RunAsync(stopping.Token));
             await Task.WhenAny(running, shutdown.Requested).ConfigureAwait(false);
             await stopping.CancelAsync().ConfigureAwait(false);
             await running.ConfigureAwait(false);
