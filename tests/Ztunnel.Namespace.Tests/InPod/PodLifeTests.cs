@@ -54,9 +54,9 @@ public sealed class PodLifeTests
 
         // Deleted → cut, and nothing listens any more.
         Assert.Equal(Success, await agent.AskAsync(ScriptedAgent.DeleteOf("uid-s")));
+        await mesh.Node.WaitForLogAsync("shutdown complete");
         kept.SendLine("four");
         await kept.WaitForLineAsync(static line => line is "ConnectionResetError" or "BrokenPipeError");
-        await mesh.Node.WaitForLogAsync("shutdown complete");
         Assert.Empty(ListenersOf(mesh.Server.Namespace));
 
         // A snapshot that leaves the other out drops it.
