@@ -19,17 +19,24 @@ public sealed class FrameReplayTests(RecordedNetwork network)
     public async Task ServerRole_AnswersAsRecorded(string file)
     {
         await network.StartProxiesAsync(json: false);
-        (string certificate, string roots) = network.Certify("a");
-        string recording = Recording(file);
-        string[] command = ["netns", "exec", network.Pod("c").Name, "/usr/bin/python3", Program, "client", recording, "10.88.0.2", certificate, roots];
-        CommandResult run = await Task.Run(() => TestCommand.Run(RunLimit, "ip", command));
-        ReplayedCase[] cases = [.. run.EnsureSucceeded().Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(ReplayedCase.Parse)];
+        ReplayedCase[] cases = await ReplayToServerAsync(file);
 
         Assert.True(cases.Length >= 15, $"{cases.Length} cases in {file}");
         Assert.All(cases, static each => Assert.Equal(IntendedFrameDifferences.ServerSettings, each.Settings));
         AssertFrames(cases, static each => each.Actual);
-        LogFields[] recorded = [.. File.ReadLines(recording).Where(LogFields.IsAccess).Select(LogFields.Read).Select(IntendedFrameDifferences.ServerLine)];
+        LogFields[] recorded = [.. File.ReadLines(Recording(file)).Where(LogFields.IsAccess).Select(LogFields.Read).Select(IntendedFrameDifferences.ServerLine)];
         await AssertLinesAsync("b", recorded, "src.addr=10.88.0.3:");
+    }
+
+    /// <summary>ENABLE_RESPONSE_BAGGAGE=false: the same answers without the header.</summary>
+    [NamespaceFact]
+    public async Task ServerRole_ResponseBaggageOff_AnswersTheSameWithoutIt()
+    {
+        await network.StartProxiesAsync(json: false, ("ENABLE_RESPONSE_BAGGAGE", "false"));
+
+        ReplayedCase[] cases = await ReplayToServerAsync("server-role.requests.txt");
+
+        Assert.All(cases, static each => Assert.Equal(IntendedFrameDifferences.Frames(each)[0].Split("|baggage=")[0], each.Actual[0]));
     }
 
     [NamespaceFact]
@@ -60,6 +67,14 @@ public sealed class FrameReplayTests(RecordedNetwork network)
         AssertFrames(cases, static each => each.Actual);
         Assert.Equal(
             cases.Select(static each => $"{each.Case}: {IntendedFrameDifferences.NewTunnel(each)}"), cases.Select(static each => $"{each.Case}: {each.NewTunnel}"));
+    }
+
+    private async Task<ReplayedCase[]> ReplayToServerAsync(string file)
+    {
+        (string certificate, string roots) = network.Certify("a");
+        string[] command = ["netns", "exec", network.Pod("c").Name, "/usr/bin/python3", Program, "client", Recording(file), "10.88.0.2", certificate, roots];
+        CommandResult run = await Task.Run(() => TestCommand.Run(RunLimit, "ip", command));
+        return [.. run.EnsureSucceeded().Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(ReplayedCase.Parse)];
     }
 
     private static string Recording(string file) => Path.Combine(AppContext.BaseDirectory, "Frames", "Reference", file);

@@ -7,6 +7,8 @@ upload BYTES     sends as many bytes, prints "ok" when the answer is their diges
 half             reads to the end of the server's data, then sends 100,000 bytes and ends
 reset            sends a byte and resets as soon as told by a line on standard input
 ask TEXT         sends, ends its sending side; prints "answer TEXT", with " then reset" where it ended so, or what it got instead: reset, eof, timeout
+echo             sends a byte, prints "open" when it came back, stays until it is ended
+many COUNT       as many connections at once, each sends "hello" and ends its side when all are open; prints "COUNT ok" when each got it back once
 crowd COUNT      opens as many connections as it can of these, prints "connected", keeps them until it is ended
 expect           sends a byte, prints how the connection ends: eof or reset
 raw              sends what no protocol knows; prints refused, reset, eof, "data TEXT" or timeout
@@ -168,6 +170,24 @@ def ask(host, port, text):
         print(f"answer {received.decode()}" + ("" if end == "eof" else f" then {end}"))
     else:
         print(end)
+
+
+def echo(host, port):
+    with connect(host, port, 60) as connection:
+        connection.sendall(b"x")
+        if connection.recv(1):
+            print("open", flush=True)
+        sys.stdin.readline()
+
+
+async def many(host, port, count):
+    count = int(count)
+    connections = await asyncio.gather(*(asyncio.open_connection(host, port) for _ in range(count)))
+    for _, writer in connections:
+        writer.write(b"hello")
+        writer.write_eof()
+    answers = await asyncio.wait_for(asyncio.gather(*(reader.read(-1) for reader, _ in connections)), 60)
+    print(f"{answers.count(b'hello')} ok")
 
 
 def crowd(host, port, count):

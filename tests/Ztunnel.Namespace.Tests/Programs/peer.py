@@ -1,6 +1,6 @@
 """A foreign HBONE server that misbehaves: TLS of Python's ssl, HTTP/2 frames by hand. usage: peer.py RIGHT WRONG ROOTS ADDRESS=VERB...
 RIGHT and WRONG are files with key and chain. One listener on port 15008 of each address; VERB says what becomes of its connections.
-Prints "ready", then a line for each CONNECT: "request ADDRESS name=value|name=value...".
+Prints "ready", then a line for each tunnel, "tunnel ADDRESS NUMBER", for each CONNECT, "request ADDRESS name=value|name=value...", and for the end of a tunnel, "closed ADDRESS NUMBER CODE" with the code of its GOAWAY.
 
 serves               answers 200 and echoes what comes, at its end of data
 waypoint             the same behind the word "waypoint", and names itself in the baggage of the answer
@@ -12,6 +12,7 @@ mute                 never answers the CONNECT
 status_N             answers the CONNECT with status N
 refuses_stream       RST_STREAM(REFUSED_STREAM) instead of an answer
 goaway               GOAWAY that names no stream, instead of an answer
+echoes               answers 200 and echoes at once
 goaway_once          the same on the first connection; the next ones serve
 goaway_later         answers 200, says GOAWAY that names the stream, then serves it to its end
 resets_stream        answers 200, RST_STREAM(INTERNAL_ERROR) at the first data
@@ -56,7 +57,8 @@ def reset(sock):
 class Connection:
     def __init__(self, tls, address, verb, number):
         self.tls, self.address, self.verb, self.number, self.received, self.onward = tls, address, verb, number, {}, {}
-        self.decoder = hpack.Decoder()
+        self.decoder, self.goaway = hpack.Decoder(), "-"
+        print("tunnel", address, number, flush=True)
         self.says_goaway = verb == "goaway" or (verb == "goaway_once" and number == 1)
 
     def send(self, kind, flags, stream, payload=b""):
@@ -91,6 +93,8 @@ class Connection:
             elif kind == HEADERS:
                 print("request", self.address, "|".join("%s=%s" % field for field in self.decoder.decode(payload)), flush=True)
                 self.on_connect(stream)
+            elif kind == GOAWAY:
+                self.goaway = struct.unpack("!II", payload[:8])[1]
             elif kind == DATA:
                 self.on_data(stream, payload, flags & END_STREAM)
 
@@ -137,6 +141,9 @@ class Connection:
         if self.verb == "cuts":
             self.send(DATA, 0, stream, payload)
             raise ConnectionAbortedError
+        if self.verb == "echoes":
+            self.send(DATA, ended, stream, payload)
+            return
         self.received[stream] += payload
         if ended:
             self.send(DATA, END_STREAM, stream, self.received[stream])
@@ -153,10 +160,14 @@ def serve(sock, address, verb, number):
             pass
         return
     tls = TlsPipe(sock, CONTEXTS[verb == "wrong_san"], is_server=True)
+    connection = Connection(tls, address, verb, number)
     try:
-        Connection(tls, address, verb, number).serve()
+        connection.serve()
     except ConnectionAbortedError:
         tls.close(reset=True)
+    except EOFError:
+        tls.close()
+        print("closed", address, number, connection.goaway, flush=True)
 
 
 def guarded(sock, address, verb, number):
@@ -175,8 +186,8 @@ def accept(listener, address, verb):
 
 
 for entry in sys.argv[4:]:
-    address, verb = entry.split("=")
-    listening = socket.create_server((address, 15008), backlog=64)
+    address, verb = entry.split("=", 1)
+    listening = socket.create_server((address, 15008), family=socket.AF_INET6 if ":" in address else socket.AF_INET, backlog=64)
     threading.Thread(target=accept, args=(listening, address, verb), daemon=True).start()
 print("ready", flush=True)
 threading.Event().wait()
