@@ -44,7 +44,7 @@ public sealed class FrameReplayTests(RecordedNetwork network)
     {
         // Tunnels are pooled by loop: with one loop it is known which one a connection takes.
         await network.StartProxiesAsync(json: false, ("ZTUNNEL_WORKER_THREADS", "1"));
-        (string certificate, string roots) = network.Certify("c");
+        (string certificate, string roots, _) = network.Certify("c");
         string recording = Recording("client-role.txt");
         using TestProcess peer = network.Pod("c").Start("/usr/bin/python3", Program, "server", recording, "10.88.0.3", certificate, roots);
         await peer.WaitForLineAsync(static line => line == "ready");
@@ -71,7 +71,7 @@ public sealed class FrameReplayTests(RecordedNetwork network)
 
     private async Task<ReplayedCase[]> ReplayToServerAsync(string file)
     {
-        (string certificate, string roots) = network.Certify("a");
+        (string certificate, string roots, _) = network.Certify("a");
         string[] command = ["netns", "exec", network.Pod("c").Name, "/usr/bin/python3", Program, "client", Recording(file), "10.88.0.2", certificate, roots];
         CommandResult run = await Task.Run(() => TestCommand.Run(RunLimit, "ip", command));
         return [.. run.EnsureSucceeded().Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(ReplayedCase.Parse)];

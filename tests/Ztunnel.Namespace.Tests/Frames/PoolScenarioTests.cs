@@ -75,7 +75,7 @@ public sealed class PoolScenarioTests(RecordedNetwork network)
     {
         // Tunnels are pooled by loop: with one loop it is known which one a connection takes.
         await network.StartProxiesAsync(json: false, [("ZTUNNEL_WORKER_THREADS", "1"), .. settings]);
-        (string certificate, string roots) = network.Certify("c");
+        (string certificate, string roots, _) = network.Certify("c");
         TestProcess peer = network.Pod("c").Start("/usr/bin/python3", TestPod.Program("peer.py"), certificate, certificate, roots, $"{Peer4}=echoes", $"{Peer6}=echoes");
         await peer.WaitForLineAsync(static line => line == "ready");
         return peer;

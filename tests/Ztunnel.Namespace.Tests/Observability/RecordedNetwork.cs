@@ -27,6 +27,9 @@ public sealed class RecordedNetwork : IAsyncLifetime
     /// <summary>Signs for both proxies and for those who replay recorded frames.</summary>
     internal TestAuthority Authority { get; } = TestAuthority.Create();
 
+    /// <summary>A file of this network.</summary>
+    internal string PathOf(string file) => Path.Combine(_folder, file);
+
     internal TestNamespace Pod(string name) => _pods[name];
 
     internal TestProcess Proxy(string pod) => _proxies[pod];
@@ -51,14 +54,14 @@ public sealed class RecordedNetwork : IAsyncLifetime
         await Task.WhenAll(_servers.Select(static server => server.WaitForLineAsync(static line => line == "ready")));
     }
 
-    /// <summary>Writes a certificate of an account, with its key, and the root; the result are both paths.</summary>
-    internal (string Certificate, string Roots) Certify(string account)
+    /// <summary>Writes a certificate of an account, with its key, and the root; the result are both paths, and the certificate.</summary>
+    internal (string Certificate, string Roots, X509Certificate2 Leaf) Certify(string account)
     {
         IssuedCertificate issued = Authority.Issue($"spiffe://cluster.local/ns/default/sa/{account}");
         (string certificate, string roots) = (Path.Combine(_folder, account + ".pem"), Path.Combine(_folder, "root-only.pem"));
         File.WriteAllText(certificate, $"{issued.KeyPem}\n{issued.ChainPem}\n");
         File.WriteAllText(roots, Authority.RootPem);
-        return (certificate, roots);
+        return (certificate, roots, issued.Leaf);
     }
 
     /// <summary>Starts both proxies anew.</summary>

@@ -27,6 +27,17 @@ public sealed class NamesAndPodsTests(ScenarioMesh mesh)
         await mesh.Node1.WaitForLogAsync("connection complete", $"dst.hbone_addr={mesh.Server.Address}:8080", "dst.service=\"named.default.svc.cluster.local\"");
     }
 
+    /// <summary>The same from the other side: a CONNECT to the service's name and port.</summary>
+    [NamespaceTheory]
+    [InlineData("two.default.svc.cluster.local:80")]
+    [InlineData("named.default.svc.cluster.local:80")]
+    public async Task Connect_ToAServicesNameAndPort_ReachesTheEndpointsPort(string authority)
+    {
+        Assert.Equal("open 200", await mesh.CallAsync(mesh.Server.Address, authority));
+
+        await mesh.Node2.WaitForLogAsync("connection complete", "direction=\"inbound\"", $"dst.hbone_addr={authority}", $"dst.service=\"{authority.Split(':')[0]}\"", "bytes_recv=1");
+    }
+
     [NamespaceFact]
     public async Task Service_WithoutEndpoints_RefusesAndSaysSo()
     {

@@ -61,6 +61,14 @@ public sealed class ScenarioMesh : IAsyncLifetime
         }
     }
 
+    /// <summary>Runs a foreign HBONE client; the result is the first line it prints.</summary>
+    internal async Task<string> CallAsync(string host, string authority)
+    {
+        using TestProcess caller = _foreign!.Start(
+            "/usr/bin/python3", TestPod.Program("caller.py"), host, authority, Path.Combine(_folder, "foreign.pem"), Path.Combine(_folder, "root-only.pem"));
+        return await caller.WaitForLineAsync(static line => line.Length > 0);
+    }
+
     /// <summary>Takes a pod away from its node, as its deletion does.</summary>
     internal void Remove(TestPod pod) => Node2.WritePods(_pods.Where(each => each != pod));
 
