@@ -42,6 +42,11 @@ public sealed class ScenarioMesh : IAsyncLifetime
     /// <summary>Captured, on node 2, until the test takes it away.</summary>
     internal TestPod Leaver { get; private set; } = null!;
 
+    /// <summary>On another network, behind the gateway: a node with a pod that serves what the client's mesh knows by name only.</summary>
+    internal TestNode RemoteNode { get; private set; } = null!;
+
+    internal TestPod Remote { get; private set; } = null!;
+
     /// <summary>Foreign waypoints and gateway.</summary>
     internal TestProcess Peer => _peer ?? throw new InvalidOperationException("no peer runs");
 
@@ -59,6 +64,9 @@ public sealed class ScenarioMesh : IAsyncLifetime
             node.WritePods(_pods);
             await node.StartAsync(Path.Combine(_folder, "mesh.yaml"));
         }
+
+        RemoteNode.WritePods(_pods);
+        await RemoteNode.StartAsync(Path.Combine(_folder, "remote.yaml"), ("NETWORK", "remote"));
     }
 
     /// <summary>Runs a foreign HBONE client; the result is the first line it prints.</summary>
@@ -77,6 +85,7 @@ public sealed class ScenarioMesh : IAsyncLifetime
         _peer?.Dispose();
         Node1?.Dispose();
         Node2?.Dispose();
+        RemoteNode?.Dispose();
         _pods.ForEach(static pod => pod.Dispose());
         _foreign?.Dispose();
         _bridge?.Dispose();
@@ -93,11 +102,13 @@ public sealed class ScenarioMesh : IAsyncLifetime
         _bridge.Run("ip", "link", "set", "br0", "up");
         Node1 = new TestNode(Attach("node1", "10.215.0.251"), "node-1", _folder);
         Node2 = new TestNode(Attach("node2", "10.215.0.252"), "node-2", _folder);
+        RemoteNode = new TestNode(Attach("node3", "10.215.0.253"), "node-3", _folder);
         Client = AddPod("client", Node1, "10.215.0.10");
         Server = AddPod("server", Node2, "10.215.0.20");
         PlainSandwich = AddPod("plain-sandwich", Node2, "10.215.0.30");
         ProxySandwich = AddPod("proxy-sandwich", Node2, "10.215.0.31");
         Leaver = AddPod("leaver", Node2, "10.215.0.40");
+        Remote = AddPod("remote", RemoteNode, "10.215.0.50");
         _foreign = Attach("peers", WaypointAddress);
         foreach (string address in (string[])[NamedWaypointAddress, GatewayAddress])
             _foreign.Run("ip", "address", "add", address + "/16", "dev", "eth0");
@@ -132,7 +143,7 @@ public sealed class ScenarioMesh : IAsyncLifetime
         string certificate = Path.Combine(_folder, "foreign.pem");
         _peer = _foreign!.Start(
             "/usr/bin/python3", TestPod.Program("peer.py"), certificate, certificate, Path.Combine(_folder, "root-only.pem"),
-            $"{WaypointAddress}=waypoint", $"{NamedWaypointAddress}=waypoint", $"{GatewayAddress}=gateway:{Server.Address}:15008");
+            $"{WaypointAddress}=waypoint", $"{NamedWaypointAddress}=waypoint", $"{GatewayAddress}=gateway:{Remote.Address}:15008");
         await _peer.WaitForLineAsync(static line => line == "ready");
     }
 
@@ -146,6 +157,22 @@ public sealed class ScenarioMesh : IAsyncLifetime
         IssuedCertificate issued = authority.Issue("spiffe://cluster.local/ns/default/sa/waypoint");
         File.WriteAllText(Path.Combine(_folder, "foreign.pem"), $"{issued.KeyPem}\n{issued.ChainPem}\n");
         File.WriteAllText(Path.Combine(_folder, "mesh.yaml"), MeshText());
+        File.WriteAllText(Path.Combine(_folder, "remote.yaml"), RemoteMeshText());
+    }
+
+    // The other network's own view: its pod with an address, and the services it is an endpoint of.
+    private string RemoteMeshText()
+    {
+        var text = new StringBuilder("workloads:\n");
+        AppendWorkload(
+            text, "remote", Remote.Address, "node-3", "remote", services: "\"default/address.default.svc.cluster.local\": {8080: 8080}, \"default/name.default.svc.cluster.local\": {8080: 8080}", network: "remote");
+        text.Append("""
+            services:
+            - {name: address, namespace: default, hostname: address.default.svc.cluster.local, vips: [remote/10.216.0.30], ports: {8080: 8080}}
+            - {name: name, namespace: default, hostname: name.default.svc.cluster.local, vips: [remote/10.216.0.31], ports: {8080: 8080}}
+
+            """);
+        return text.ToString();
     }
 
     private string MeshText()
@@ -174,7 +201,7 @@ public sealed class ScenarioMesh : IAsyncLifetime
         foreach (string form in (string[])["address", "name"])
         {
             string gateway = form == "address" ? $"/{GatewayAddress}, hboneMtlsPort: 15008" : "default/gateway.default.svc.cluster.local, hboneMtlsPort: 15009";
-            AppendWorkload(text, $"remote-by-{form}", "", "", "server", $"networkGateway: {{destination: {gateway}}}",
+            AppendWorkload(text, $"remote-by-{form}", "", "", "remote", $"networkGateway: {{destination: {gateway}}}",
                 $"\"default/{form}.default.svc.cluster.local\": {{8080: 8080}}", network: "remote");
         }
 
@@ -187,8 +214,8 @@ public sealed class ScenarioMesh : IAsyncLifetime
             - {name: named, namespace: default, hostname: named.default.svc.cluster.local, vips: [/10.216.0.5], ports: {80: 0} }
             - {name: two, namespace: default, hostname: two.default.svc.cluster.local, vips: [/10.216.0.6], ports: {80: 8080} }
             - {name: sandwich, namespace: default, hostname: sandwich.default.svc.cluster.local, vips: [/10.216.0.20], ports: {} }
-            - {name: address, namespace: default, hostname: address.default.svc.cluster.local, vips: [/10.216.0.30], ports: {8080: 8080}, subjectAltNames: ["spiffe://cluster.local/ns/default/sa/server"]}
-            - {name: name, namespace: default, hostname: name.default.svc.cluster.local, vips: [/10.216.0.31], ports: {8080: 8080}, subjectAltNames: ["spiffe://cluster.local/ns/default/sa/server"]}
+            - {name: address, namespace: default, hostname: address.default.svc.cluster.local, vips: [/10.216.0.30], ports: {8080: 8080}, subjectAltNames: ["spiffe://cluster.local/ns/default/sa/remote"]}
+            - {name: name, namespace: default, hostname: name.default.svc.cluster.local, vips: [/10.216.0.31], ports: {8080: 8080}, subjectAltNames: ["spiffe://cluster.local/ns/default/sa/remote"]}
             - {name: empty, namespace: default, hostname: empty.default.svc.cluster.local, vips: [/10.216.0.40], ports: {80: 8080} }
 
             """);
