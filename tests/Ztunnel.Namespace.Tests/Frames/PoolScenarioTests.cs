@@ -20,7 +20,7 @@ public sealed class PoolScenarioTests(RecordedNetwork network)
         foreach (string address in (string[])[Peer4, Peer6, Peer4, Peer6])
             Assert.Equal("answer hello", await RunAsync("ask", address, "hello"));
 
-        Assert.Equal([$"tunnel {Peer4} 1", $"tunnel {Peer6} 1"], Tunnels(peer));
+        Assert.Equal([$"tunnel {Peer4} 1", $"tunnel {Peer6} 1"], await TunnelsAsync(peer, requests: 4));
     }
 
     /// <summary>Two streams a tunnel: four connections take two; when their streams have ended both serve again.</summary>
@@ -29,14 +29,14 @@ public sealed class PoolScenarioTests(RecordedNetwork network)
     {
         using TestProcess peer = await StartAsync(("POOL_MAX_STREAMS_PER_CONNECTION", "2"));
         TestProcess[] first = await HoldAsync(4);
-        Assert.Equal([$"tunnel {Peer4} 1", $"tunnel {Peer4} 2"], Tunnels(peer));
+        Assert.Equal([$"tunnel {Peer4} 1", $"tunnel {Peer4} 2"], await TunnelsAsync(peer, requests: 4));
 
         foreach (TestProcess each in first)
             each.Dispose();
         await WaitForLinesAsync("connection complete", 4);
         TestProcess[] second = await HoldAsync(4);
 
-        Assert.Equal([$"tunnel {Peer4} 1", $"tunnel {Peer4} 2"], Tunnels(peer));
+        Assert.Equal([$"tunnel {Peer4} 1", $"tunnel {Peer4} 2"], await TunnelsAsync(peer, requests: 8));
         foreach (TestProcess each in second)
             each.Dispose();
     }
@@ -55,7 +55,7 @@ public sealed class PoolScenarioTests(RecordedNetwork network)
 
         Assert.DoesNotContain($"closed {Peer6}", peer.Output, StringComparison.Ordinal);
         Assert.Equal("answer hello", await RunAsync("ask", Peer6, "hello"));
-        Assert.Equal([$"tunnel {Peer6} 1", $"tunnel {Peer4} 1"], Tunnels(peer));
+        Assert.Equal([$"tunnel {Peer6} 1", $"tunnel {Peer4} 1"], await TunnelsAsync(peer, requests: 3));
     }
 
     [NamespaceFact]
@@ -66,10 +66,16 @@ public sealed class PoolScenarioTests(RecordedNetwork network)
         string[] outcomes = await Task.WhenAll(((string[])[Peer4, Peer6]).Select(address => RunAsync("many", address, "80")));
 
         Assert.Equal(["80 ok", "80 ok"], outcomes);
-        Assert.Equal([$"tunnel {Peer4} 1", $"tunnel {Peer6} 1"], Tunnels(peer).Order(StringComparer.Ordinal));
+        Assert.Equal([$"tunnel {Peer4} 1", $"tunnel {Peer6} 1"], (await TunnelsAsync(peer, requests: 160)).Order(StringComparer.Ordinal));
     }
 
-    private static string[] Tunnels(TestProcess peer) => [.. peer.Output.Split('\n').Where(static line => line.StartsWith("tunnel ", StringComparison.Ordinal))];
+    /// <summary>The peer's tunnels by the time it has seen so many requests; each request's line comes behind that of its tunnel.</summary>
+    private static async Task<string[]> TunnelsAsync(TestProcess peer, int requests)
+    {
+        int seen = 0;
+        await peer.WaitForLineAsync(line => line.StartsWith("request ", StringComparison.Ordinal) && ++seen == requests);
+        return [.. peer.Output.Split('\n').Where(static line => line.StartsWith("tunnel ", StringComparison.Ordinal))];
+    }
 
     private async Task<TestProcess> StartAsync(params (string Name, string Value)[] settings)
     {
