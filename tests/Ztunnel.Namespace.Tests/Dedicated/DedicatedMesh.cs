@@ -80,6 +80,9 @@ public sealed class DedicatedMesh : IAsyncLifetime
 
     public Task DisposeAsync()
     {
+        // What a failed test is looked into with.
+        if (ClientZtunnel is not null)
+            File.WriteAllText(Path.Combine(AppContext.BaseDirectory, "dedicated-client.log"), ClientZtunnel.Output);
         ClientZtunnel?.Dispose();
         _pods.ForEach(static pod => pod.Dispose());
         _bridge?.Dispose();

@@ -37,6 +37,12 @@ INTERNAL_ERROR, REFUSED_STREAM = 2, 7
 right, wrong, roots = sys.argv[1:4]
 
 
+def say(*words):
+    """A line in one piece: threads speak at the same time."""
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
+
+
 def context_of(certificate):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.verify_mode = ssl.CERT_REQUIRED
@@ -58,7 +64,7 @@ class Connection:
     def __init__(self, tls, address, verb, number):
         self.tls, self.address, self.verb, self.number, self.received, self.onward = tls, address, verb, number, {}, {}
         self.decoder, self.goaway = hpack.Decoder(), "-"
-        print("tunnel", address, number, flush=True)
+        say("tunnel", address, number)
         self.says_goaway = verb == "goaway" or (verb == "goaway_once" and number == 1)
 
     def send(self, kind, flags, stream, payload=b""):
@@ -91,7 +97,7 @@ class Connection:
             if kind in (SETTINGS, PING) and not flags & ACK:
                 self.send(kind, ACK, 0, payload if kind == PING else b"")
             elif kind == HEADERS:
-                print("request", self.address, "|".join("%s=%s" % field for field in self.decoder.decode(payload)), flush=True)
+                say("request", self.address, "|".join("%s=%s" % field for field in self.decoder.decode(payload)))
                 self.on_connect(stream)
             elif kind == GOAWAY:
                 self.goaway = struct.unpack("!II", payload[:8])[1]
@@ -167,7 +173,7 @@ def serve(sock, address, verb, number):
         tls.close(reset=True)
     except EOFError:
         tls.close()
-        print("closed", address, number, connection.goaway, flush=True)
+        say("closed", address, number, connection.goaway)
 
 
 def guarded(sock, address, verb, number):
@@ -189,5 +195,5 @@ for entry in sys.argv[4:]:
     address, verb = entry.split("=", 1)
     listening = socket.create_server((address, 15008), family=socket.AF_INET6 if ":" in address else socket.AF_INET, backlog=64)
     threading.Thread(target=accept, args=(listening, address, verb), daemon=True).start()
-print("ready", flush=True)
+say("ready")
 threading.Event().wait()

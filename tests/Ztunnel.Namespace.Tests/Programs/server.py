@@ -136,7 +136,8 @@ async def listen(port, behaviour):
             writer.close()
 
     listening = socket.create_server(("::", port), family=socket.AF_INET6, backlog=1024, dualstack_ipv6=True)
-    await asyncio.start_server(serve, sock=listening, limit=2 * CHUNK)
+    # It listens anew, with 100 places unless told otherwise: a thousand clients at once would be met with resets by the kernel.
+    await asyncio.start_server(serve, sock=listening, limit=2 * CHUNK, backlog=1024)
 
 
 async def main():
