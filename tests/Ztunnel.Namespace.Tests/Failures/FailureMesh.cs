@@ -106,7 +106,7 @@ public sealed class FailureMesh : IAsyncLifetime
     private async Task ObserveAsync(Dictionary<string, ObservedEnd> results, FailureCase failure, string address, int port, string mark)
     {
         string seen = await Client.RunAsync("ask", address, port, "hello", RunLimit);
-        string line = await Near.WaitForLogAsync("connection complete", "direction=\"outbound\"", mark);
+        string line = await Near.Ztunnel.WaitForLineAsync(line => line.Contains("direction=\"outbound\"", StringComparison.Ordinal) && line.Contains(mark, StringComparison.Ordinal), RunLimit);
         lock (results)
             results.Add(failure.Name, new ObservedEnd(seen, line));
     }

@@ -39,8 +39,9 @@ internal sealed class TestPod(TestNamespace network, string name, string node, s
     /// <summary>Runs a verb of client.py to its end and returns the line it prints.</summary>
     public async Task<string> RunAsync(string verb, string host, int port, string argument = "", TimeSpan? limit = null)
     {
-        // Off this thread: waiting for a program blocks.
-        CommandResult result = await Task.Run(() => TestCommand.Run(limit ?? TimeSpan.FromSeconds(30), "ip", Arguments(verb, host, port, argument)));
+        // On a thread of its own: waiting for a program blocks, and tests run dozens at once, whose output the pool's threads read.
+        CommandResult result = await Task.Factory.StartNew(
+            () => TestCommand.Run(limit ?? TimeSpan.FromSeconds(30), "ip", Arguments(verb, host, port, argument)), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         return result.Succeeded ? result.Output.TrimEnd('\n') : LastLine(result.Error);
     }
 
