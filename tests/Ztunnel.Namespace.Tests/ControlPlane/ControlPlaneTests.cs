@@ -38,7 +38,7 @@ public sealed class ControlPlaneTests
         // It comes back with another root, other tokens and another policy: all three are taken over, and the live connection is judged again.
         await network.StartIstiodAsync();
         await network.Node.WaitForLogAsync("connection complete", "connection closed due to policy change");
-        Assert.Equal("reset", await network.Client.RunAsync("expect", network.Guarded.Address, 8080));
+        await AssertResetAsync(network.Client, network.Guarded.Address);
 
         network.Node.Ztunnel.Signal("TERM");
         Assert.Equal(0, network.Node.Ztunnel.WaitForEnd(TestCommand.Limit).ExitCode);
@@ -74,7 +74,14 @@ public sealed class ControlPlaneTests
         Assert.Equal("yy", await network.Client.RunAsync("send", network.Outsider.Address, 8080, "y"));
 
         // An address that nobody says anything about: it may be a workload that must not be spoken to in plain text.
-        Assert.Equal("reset", await network.Client.RunAsync("expect", "10.213.9.77", 8080));
+        await AssertResetAsync(network.Client, "10.213.9.77");
         await network.Node.WaitForLogAsync("connection failed", "the control plane did not say in time what /10.213.9.77 is");
+    }
+
+    // A refusal that is quick meets the client before its first byte, a slower one after it.
+    private static async Task AssertResetAsync(TestPod client, string address)
+    {
+        string outcome = await client.RunAsync("expect", address, 8080);
+        Assert.True(outcome == "reset" || outcome.StartsWith("ConnectionResetError", StringComparison.Ordinal), outcome);
     }
 }
