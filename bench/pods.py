@@ -76,7 +76,7 @@ def measure(options, folder, names):
     listener.listen()
     Path(f"{folder}/mesh.yaml").write_text("workloads: []\n")
     environment = {
-        "PATH": os.environ["PATH"], "NODE_NAME": "bench", "XDS_ADDRESS": "", "LOCAL_XDS_PATH": f"{folder}/mesh.yaml", "FAKE_CA": "true", "INPOD_UDS": f"{folder}/zds.sock",
+        "PATH": os.environ["PATH"], "NODE_NAME": "bench", "XDS_ADDRESS": "", "LOCAL_XDS_PATH": f"{folder}/mesh.yaml", "FAKE_CA": "true", "ZTUNNEL_FAKE_CA_ROOT": f"{folder}/root.pem", "INPOD_UDS": f"{folder}/zds.sock",
         "ISTIO_META_DNS_CAPTURE": str(options.dns).lower(), "RUST_LOG": "warn",
     }
     proxy = subprocess.Popen(["ip", "netns", "exec", f"{PREFIX}-node", options.binary, "proxy"], env=environment, stdout=subprocess.DEVNULL)
