@@ -38,8 +38,9 @@ public sealed partial class ReasonCodeTests(RecordedNetwork network)
         ["no_route"] = nameof(Trouble_OfEveryKind_IsInLogAndMetric),
         ["recursive_call"] = nameof(Trouble_OfEveryKind_IsInLogAndMetric),
         ["drained"] = "DedicatedTests",
-        ["certificate_revoked"] = "not here: a revocation list is a matter of the TLS tests",
-        ["bad_request"] = "not here: no captured client can send one",
+        ["idle_timed_out"] = nameof(Idle_PastTheLimit_SaysIdleTimedOut),
+        ["certificate_revoked"] = "RevocationTests",
+        ["bad_request"] = "FrameReplayTests",
         ["resource_exhausted"] = "not here: a machine without descriptors or memory is no test",
     };
 
@@ -117,6 +118,15 @@ public sealed partial class ReasonCodeTests(RecordedNetwork network)
         await network.RunClientAsync("a", ["10.88.0.2", "8080", "x"]);
 
         await ExpectAsync("a", "source", "identity_unavailable", "dst.hbone_addr=10.88.0.2:8080");
+    }
+
+    [NamespaceFact]
+    public async Task Idle_PastTheLimit_SaysIdleTimedOut()
+    {
+        await network.StartProxiesAsync(json: false, ("ZTUNNEL_IDLE_TIMEOUT", "1s"));
+        using TestProcess idle = await OpenAsync("10.88.0.2", "8080");
+
+        await ExpectAsync("a", "source", "idle_timed_out", "dst.hbone_addr=10.88.0.2:8080");
     }
 
     private async Task<TestProcess> OpenAsync(string host, string port)
