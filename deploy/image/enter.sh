@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Runs ztunnel inside the image's root the way the DaemonSet does: read-only root, /tmp and /run from outside, uid 0, gid 1337, no capability but NET_ADMIN, SYS_ADMIN and NET_RAW.
 #   ZTUNNEL_IMAGE_ROOT=DIRECTORY deploy/image/enter.sh proxy ztunnel
-# The process keeps its id, so signals reach ztunnel. `redirect` is the node agent's part and runs outside, with ZTUNNEL_OUTSIDE.
+# The process keeps its id, so signals reach ztunnel. `redirect` and `agent` are the node agent's part and run outside, with ZTUNNEL_OUTSIDE.
 set -euo pipefail
 
-if [ "${1:-}" = redirect ]; then
-  exec "${ZTUNNEL_OUTSIDE:?the binary on this machine}" "$@"
-fi
+case "${1:-}" in
+  redirect | agent) exec "${ZTUNNEL_OUTSIDE:?the binary on this machine}" "$@" ;;
+esac
 : "${ZTUNNEL_IMAGE_ROOT:?the root that assemble.sh filled}"
 if [ "${ZTUNNEL_ENTERED:-}" != yes ]; then
   ZTUNNEL_ENTERED=yes exec unshare --mount --propagation slave "${BASH_SOURCE[0]}" "$@"
