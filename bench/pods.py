@@ -49,11 +49,11 @@ def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
-def settle(pid, seconds=45):
-    """Waits until memory no longer shrinks: idle memory is given back after a while."""
+def settle(pid, seconds=90):
+    """Waits until memory no longer shrinks: idle memory is given back at a look every 30 seconds."""
     low, since = resident_kib(pid), time.monotonic()
     end = since + seconds
-    while time.monotonic() < end and time.monotonic() - since < 12:
+    while time.monotonic() < end and time.monotonic() - since < 40:
         time.sleep(0.5)
         now = resident_kib(pid)
         if now < low - 64:

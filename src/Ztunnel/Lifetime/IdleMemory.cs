@@ -4,8 +4,8 @@ using Ztunnel.Linux.Process;
 namespace Ztunnel.Lifetime;
 
 /// <summary>
-/// Keeps the process small at rest: when the loops have had next to nothing to do for a period, the pages that start or traffic needed go back to the system. Once for each rest; what is needed again is faulted in
-/// from the page cache, about 200 faults.
+/// Keeps the process small at rest: when the loops have had next to nothing to do for a period, the pages that start, traffic or new pods needed go back to the system. Once after each piece of work; what is needed
+/// again is faulted in from the page cache, about 200 faults.
 /// </summary>
 internal sealed class IdleMemory : IDisposable
 {
@@ -15,10 +15,13 @@ internal sealed class IdleMemory : IDisposable
     // A share of one period. Keep-alive and scrapes stay below it, a single client in a loop does not.
     private const double RestShare = 0.002;
 
+    // Work since the last release that is worth another one: scrapes and keep-alives of a period stay below it, adding a pod does not.
+    private static readonly TimeSpan Worth = TimeSpan.FromMilliseconds(1);
+
     private readonly LoopGroup _loops;
     private readonly ITimer _timer;
     private long _lastBusy;
-    private bool _hasReleased;
+    private long _busyAtRelease = -1;
 
     public IdleMemory(LoopGroup loops, TimeProvider time)
     {
@@ -33,8 +36,10 @@ internal sealed class IdleMemory : IDisposable
         long busy = _loops.Loops.Sum(static loop => loop.Metrics.BusyNanoseconds);
         bool rests = busy - _lastBusy < Period.TotalNanoseconds * RestShare;
         _lastBusy = busy;
-        if (rests && !_hasReleased)
-            ProgramPages.Release();
-        _hasReleased = rests;
+        if (!rests || (_busyAtRelease >= 0 && busy - _busyAtRelease < Worth.TotalNanoseconds))
+            return;
+
+        _busyAtRelease = busy;
+        ProgramPages.Release();
     }
 }
