@@ -32,6 +32,12 @@ internal static unsafe partial class Libc
     /// <summary>Gives the pages back and keeps the addresses: the next touch finds zero pages.</summary>
     public static void Discard(byte* pages, nuint bytes) => SysResult.From(madvise(pages, bytes, MADV_DONTNEED)).OrThrow("madvise");
 
+    /// <summary>Returns free memory of all arenas to the system.</summary>
+    public static void TrimHeap() => _ = malloc_trim(0);
+
+    [LibraryImport(Library)]
+    private static partial int malloc_trim(nuint keptBytes);
+
     [LibraryImport(Library)]
     private static partial byte* mmap(byte* address, nuint length, int protection, int flags, int fd, nint offset);
 

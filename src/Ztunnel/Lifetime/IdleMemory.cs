@@ -4,29 +4,30 @@ using Ztunnel.Linux.Process;
 namespace Ztunnel.Lifetime;
 
 /// <summary>
-/// Keeps the process small at rest: when the loops have had next to nothing to do for a period, the pages that start, traffic or new pods needed go back to the system. Once after each piece of work; what is needed
-/// again is faulted in from the page cache, about 200 faults.
+/// Keeps the process small at rest: when the loops have had next to nothing to do for a moment, what connections left on the heap when they came or went is collected, and its pages go back to the system together
+/// with those of the program that this work needed. Smaller work, as adding a pod, gives back the program's pages alone. Once after each piece of work.
 /// </summary>
+/// <remarks>
+/// By itself the collector looks at its heap when 17 MiB have been allocated, and keeps the pages then: 9,500 connections leave twice as much garbage as they keep. A smaller young generation would cost traffic all the
+/// time, and measured it halves the garbage only.
+/// </remarks>
 internal sealed class IdleMemory : IDisposable
 {
-    private static readonly TimeSpan FirstLook = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan Period = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
 
     // A share of one period. Keep-alive and scrapes stay below it, a single client in a loop does not.
-    private const double RestShare = 0.002;
-
-    // Work since the last release that is worth another one: scrapes and keep-alives of a period stay below it, adding a pod does not.
-    private static readonly TimeSpan Worth = TimeSpan.FromMilliseconds(1);
+    private const double RestShare = 0.01;
 
     private readonly LoopGroup _loops;
     private readonly ITimer _timer;
+    private readonly HeapAtRest _heap = new();
+    private readonly PagesAtRest _pages = new();
     private long _lastBusy;
-    private long _busyAtRelease = -1;
 
     public IdleMemory(LoopGroup loops, TimeProvider time)
     {
         _loops = loops;
-        _timer = time.CreateTimer(static state => ((IdleMemory)state!).Look(), this, FirstLook, Period);
+        _timer = time.CreateTimer(static state => ((IdleMemory)state!).Look(), this, Period, Period);
     }
 
     public void Dispose() => _timer.Dispose();
@@ -36,10 +37,16 @@ internal sealed class IdleMemory : IDisposable
         long busy = _loops.Loops.Sum(static loop => loop.Metrics.BusyNanoseconds);
         bool rests = busy - _lastBusy < Period.TotalNanoseconds * RestShare;
         _lastBusy = busy;
-        if (!rests || (_busyAtRelease >= 0 && busy - _busyAtRelease < Worth.TotalNanoseconds))
-            return;
 
-        _busyAtRelease = busy;
-        ProgramPages.Release();
+        int sockets = _loops.Loops.Sum(static loop => loop.WatchCount);
+        bool collects = _heap.IsWorthCollecting(rests, GC.GetTotalAllocatedBytes(), sockets);
+        if (collects)
+        {
+            HeapPages.Release();
+            _heap.Collected(GC.GetTotalMemory(forceFullCollection: false), GC.GetTotalAllocatedBytes(), sockets);
+        }
+
+        if (_pages.IsWorthReleasing(rests, busy, afterCollection: collects))
+            ProgramPages.Release();
     }
 }
