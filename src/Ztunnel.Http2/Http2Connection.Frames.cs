@@ -46,7 +46,9 @@ public sealed partial class Http2Connection
             case FrameType.GoAway:
                 if (frame.StreamId != 0)
                     return FailFrame(Http2ErrorCode.ProtocolError, "GOAWAY on a stream");
-                return frame.Length >= GoAwayFixedBytes ? FrameUse.Read : FailFrame(Http2ErrorCode.FrameSizeError, "GOAWAY length");
+                if (frame.Length < GoAwayFixedBytes)
+                    return FailFrame(Http2ErrorCode.FrameSizeError, "GOAWAY length");
+                return _guard.TakeGoAway() ? FrameUse.Read : CalmFrame("too_many_goaways");
             case FrameType.WindowUpdate:
                 if (frame.Length != 4)
                     return FailFrame(Http2ErrorCode.FrameSizeError, "WINDOW_UPDATE length");
@@ -154,6 +156,13 @@ public sealed partial class Http2Connection
     {
         int last = BinaryPrimitives.ReadInt32BigEndian(payload) & 0x7fff_ffff;
         var code = (Http2ErrorCode)BinaryPrimitives.ReadUInt32BigEndian(payload[4..]);
+        if (last > _peerLastServedStreamId)
+        {
+            // RFC 9113 6.8: it may fall only. What we have tried elsewhere since the first one must not run here as well.
+            Fail(Http2ErrorCode.ProtocolError, $"GOAWAY names stream {last} after {_peerLastServedStreamId}");
+            return;
+        }
+        _peerLastServedStreamId = last;
         _goAwayReceived = true;
         _events.OnGoAway(last, code, Encoding.Latin1.GetString(payload[GoAwayFixedBytes..]));
         if (Role == Http2Role.Client)
@@ -212,8 +221,8 @@ public sealed partial class Http2Connection
     {
         if (_streams.Find(streamId) is not { } stream)
         {
-            // After a refusal both sides reset the stream: such a crossing is ordinary and may be frequent.
-            if (!_resets.Contains(streamId) && !_guard.TakeIgnoredFrame())
+            // After a refusal both sides reset the stream: such a crossing is ordinary and may be frequent, but it happens once.
+            if (!_resets.Remove(streamId) && !_guard.TakeIgnoredFrame())
                 Calm("too_many_ignored_frames");
             return;
         }

@@ -90,14 +90,21 @@ public sealed partial class Http2Connection
         else if (Role == Http2Role.Server && streamId > _lastPeerStreamId)
             OnNewStream(streamId, fields);
         else if (!_resets.Contains(streamId))
-            Fail(Http2ErrorCode.StreamClosed, $"HEADERS on closed stream {streamId}");
+            Fail(MayBeJumped ? Http2ErrorCode.ProtocolError : Http2ErrorCode.StreamClosed, $"HEADERS on closed stream {streamId}");
         else if (!_guard.TakeIgnoredFrame())
             Calm("too_many_ignored_frames");
     }
 
+    /// <summary>
+    /// RFC 9113 5.1.1: an identifier below the highest that was never used is PROTOCOL_ERROR, one whose stream has ended STREAM_CLOSED (5.1). Ended streams are not kept, but as long as the
+    /// peer has used every identifier there is no doubt.
+    /// </summary>
+    private bool MayBeJumped => Role == Http2Role.Server && _peerStreams < (_lastPeerStreamId / 2) + 1;
+
     private bool TryReadSection(ReadOnlySpan<byte> section, out FieldSection fields)
     {
         fields = default;
+        long maxReadBytes = (long)_settings.MaxHeaderListBytes * _settings.Limits.HeaderListExcess;
         byte[] scratch = ArrayPool<byte>.Shared.Rent(_hpack.ScratchBytes(section.Length));
         try
         {
@@ -107,6 +114,8 @@ public sealed partial class Http2Connection
             {
                 if (!fields.Add(field, ref _texts, _settings.MaxHeaderListBytes))
                     return Fail(Http2ErrorCode.ProtocolError, "invalid header name");
+                if (fields.ListBytes > maxReadBytes)
+                    return Fail(Http2ErrorCode.EnhanceYourCalm, "header_list_too_large");
             }
             return error is null || Fail(Http2ErrorCode.CompressionError, error);
         }
@@ -119,6 +128,7 @@ public sealed partial class Http2Connection
     private void OnNewStream(int streamId, in FieldSection fields)
     {
         _lastPeerStreamId = streamId;
+        _peerStreams++;
         if (streamId > _shutdown.LastServedStreamId || ActiveStreams >= _settings.MaxConcurrentStreams)
         {
             CausedReset(streamId, Http2ErrorCode.RefusedStream);

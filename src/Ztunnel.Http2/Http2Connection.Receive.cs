@@ -71,7 +71,7 @@ public sealed partial class Http2Connection
                 _ => ReadPreface(rest),
             };
         }
-        if (!_result.IsClosed && _control.Answers > _settings.Limits.QueuedAnswers)
+        if (!_result.IsClosed && (_control.Answers > _settings.Limits.QueuedAnswers || _control.QueuedBytes > _settings.Limits.QueuedControlBytes))
             Calm("too_many_unread_answers");
         return _result;
     }
@@ -225,13 +225,10 @@ public sealed partial class Http2Connection
         {
             _phase = ReceivePhase.Data;
         }
-        else
+        else if (BearsEmptyData())
         {
             _phase = ReceivePhase.Header;
-            if (!frame.Has(FrameFlags.EndStream) && !_guard.TakeEmptyData())
-                Calm("too_many_empty_frames");
-            else
-                EndData();
+            EndData();
         }
     }
 
@@ -247,10 +244,13 @@ public sealed partial class Http2Connection
         _remaining -= padding;
         Credit(_dataStream!, padding + 1);
         _phase = ReceivePhase.Data;
-        if (_remaining == 0)
+        if (_remaining == 0 && BearsEmptyData())
             EndPayloadOfData();
         return 1;
     }
+
+    /// <summary>DATA that brings neither a byte nor an end is work for nothing.</summary>
+    private bool BearsEmptyData() => _frame.Has(FrameFlags.EndStream) || _guard.TakeEmptyData() || Fail(Http2ErrorCode.EnhanceYourCalm, "too_many_empty_frames");
 
     private int ReadData(ReadOnlySpan<byte> bytes, int offset)
     {

@@ -36,6 +36,8 @@ public sealed partial class Http2Connection
     private Http2ReceiveResult _result;
     private int _nextStreamId = 1;
     private int _lastPeerStreamId;    // the highest the peer has opened, refused ones too
+    private int _peerStreams;        // how many that were: fewer than its identifiers when it jumped some
+    private int _peerLastServedStreamId = int.MaxValue;
     private bool _goAwayReceived;
     private bool _connectionWindowAnnounced;
 

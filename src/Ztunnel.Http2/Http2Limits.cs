@@ -22,9 +22,12 @@ public sealed record Http2Limits
 
     public int Settings { get; init; } = 100;
 
+    /// <summary>GOAWAY frames. A graceful end has two; each makes us look at every stream.</summary>
+    public int GoAways { get; init; } = 20;
+
     public int Pings { get; init; } = 1_000;
 
-    /// <summary>DATA frames without payload and without END_STREAM.</summary>
+    /// <summary>DATA frames without payload, padded or not, and without END_STREAM.</summary>
     public int EmptyData { get; init; } = 1_000;
 
     /// <summary>WINDOW_UPDATE frames. Each DATA frame we send earns the peer some more, see <see cref="WindowUpdatesPerDataFrame"/>.</summary>
@@ -38,8 +41,17 @@ public sealed record Http2Limits
     /// <summary>CONTINUATION frames of one header section.</summary>
     public int ContinuationsPerSection { get; init; } = 32;
 
+    /// <summary>
+    /// How often a decoded header list may exceed MAX_HEADER_LIST_SIZE and still be read to its end for the sake of the tables. A list is at most twice that size on the wire, but an
+    /// index of one byte can stand for 4 KiB.
+    /// </summary>
+    public int HeaderListExcess { get; init; } = 4;
+
     /// <summary>Answers (ACKs, RST_STREAMs) waiting to be written because the peer does not read.</summary>
     public int QueuedAnswers { get; init; } = 1_000;
+
+    /// <summary>Bytes of control frames of any kind waiting for the same reason: answers to requests and window updates, too. A full set of 200 answers with baggage is a quarter of it.</summary>
+    public int QueuedControlBytes { get; init; } = 1024 * 1024;
 
     /// <summary>Parameters in one SETTINGS frame.</summary>
     public int ParametersPerSettings { get; init; } = 100;

@@ -8,7 +8,7 @@ public sealed partial class TestPageTests
     // A sentence, as opposed to a word that was meant to be replaced.
     private const int ShortestSentence = 30;
 
-    public static TheoryData<string> Pages => ["tests/scenarios.md", "tests/must-match.md", "README.md"];
+    public static TheoryData<string> Pages => ["tests/scenarios.md", "tests/must-match.md", "tests/rfc9113.md", "README.md"];
 
     [Theory]
     [MemberData(nameof(Pages))]
@@ -25,6 +25,7 @@ public sealed partial class TestPageTests
     [Theory]
     [InlineData("tests/scenarios.md")]
     [InlineData("tests/must-match.md")]
+    [InlineData("tests/rfc9113.md")]
     public void Page_EveryRow_NamesATestOrSaysWhyThereIsNone(string page)
     {
         string[] rows = [.. Read(page).Split('\n').Where(static line => line.StartsWith('|') && !line.StartsWith("|---", StringComparison.Ordinal) && !line.EndsWith("held by |", StringComparison.Ordinal))];

@@ -12,6 +12,7 @@ internal sealed class AbuseGuard
     private int _resetsBeforeResponse;
     private int _causedResets;
     private int _settings;
+    private int _goAways;
     private int _pings;
     private int _emptyData;
     private int _windowUpdates;
@@ -24,6 +25,7 @@ internal sealed class AbuseGuard
         _resetsBeforeResponse = limits.ResetsBeforeResponse;
         _causedResets = limits.CausedResets;
         _settings = limits.Settings;
+        _goAways = limits.GoAways;
         _pings = limits.Pings;
         _emptyData = limits.EmptyData;
         _windowUpdates = limits.WindowUpdates;
@@ -39,6 +41,8 @@ internal sealed class AbuseGuard
     public bool TakeCausedReset() => --_causedResets >= 0;
 
     public bool TakeSettings() => --_settings >= 0;
+
+    public bool TakeGoAway() => --_goAways >= 0;
 
     public bool TakePing() => --_pings >= 0;
 
@@ -60,6 +64,7 @@ internal sealed class AbuseGuard
         Refill(ref _resetsBeforeResponse, share, _limits.ResetsBeforeResponse);
         Refill(ref _causedResets, share, _limits.CausedResets);
         Refill(ref _settings, share, _limits.Settings);
+        Refill(ref _goAways, share, _limits.GoAways);
         Refill(ref _pings, share, _limits.Pings);
         Refill(ref _emptyData, share, _limits.EmptyData);
         Refill(ref _windowUpdates, share, _limits.WindowUpdates);
@@ -68,5 +73,5 @@ internal sealed class AbuseGuard
 
     private static void Refill(ref int left, double share, int limit) => Add(ref left, (int)(share * limit), limit);
 
-    private static void Add(ref int left, int more, int limit) => left = Math.Min(limit, left + more);
+    private static void Add(ref int left, int more, int limit) => left = (int)Math.Min(limit, (long)left + more);
 }

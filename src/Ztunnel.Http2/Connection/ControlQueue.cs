@@ -30,7 +30,9 @@ internal sealed class ControlQueue
     /// <summary>Position behind the last queued byte, and behind the last written one, since the connection began.</summary>
     public long QueuedPosition { get; private set; }
 
-    public long WrittenPosition => QueuedPosition - (_end - _start);
+    public long WrittenPosition => QueuedPosition - QueuedBytes;
+
+    public int QueuedBytes => _end - _start;
 
     /// <summary>Frames waiting here because the peer made us answer.</summary>
     public int Answers { get; private set; }

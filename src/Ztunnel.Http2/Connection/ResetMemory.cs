@@ -23,5 +23,14 @@ internal struct ResetMemory(int limit)
         _count = Math.Min(_count + 1, _ids.Length);
     }
 
+    /// <summary>The peer has reset the stream, too: nothing of it can be under way any more. False when it is not known.</summary>
+    public readonly bool Remove(int streamId)
+    {
+        int at = _ids is null ? -1 : _ids.AsSpan(0, _count).IndexOf(streamId);
+        if (at >= 0)
+            _ids![at] = 0;
+        return at >= 0;
+    }
+
     public readonly bool Contains(int streamId) => _ids is not null && _ids.AsSpan(0, _count).Contains(streamId);
 }

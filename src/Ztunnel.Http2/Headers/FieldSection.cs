@@ -11,16 +11,16 @@ internal struct FieldSection
 {
     private const int FieldOverheadBytes = 32;    // RFC 9113 6.5.2: how MAX_HEADER_LIST_SIZE counts
 
-    private long _listBytes;
     private bool _sawRegular;
     private bool _badBaggage;
     private bool _sawForwarded;
     private bool _sawTraceParent;
     private bool _sawNetwork;
+    private string? _baggage;
+    private List<string>? _baggageLines;    // when there are several: joined once, or a thousand short lines would cost a thousand growing copies
 
     public string? Method;
     public string? Authority;
-    public string? Baggage;
     public string? Forwarded;
     public string? TraceParent;
     public string? ForwardedNetwork;
@@ -32,11 +32,17 @@ internal struct FieldSection
     public bool IsMalformed;
     public bool IsTooLarge;
 
+    /// <summary>What the list counts so far, whether it is kept or not.</summary>
+    public long ListBytes { get; private set; }
+
+    /// <summary>All lines, joined with a comma; null when there is none or when one is not visible ASCII (data-path 2.8).</summary>
+    public readonly string? Baggage => _badBaggage ? null : _baggageLines is null ? _baggage : string.Join(',', _baggageLines);
+
     /// <summary>False when the name is invalid.</summary>
     public bool Add(in HeaderField field, ref HeaderTexts texts, int maxListBytes)
     {
-        _listBytes += field.Name.Length + field.Value.Length + FieldOverheadBytes;
-        if (_listBytes > maxListBytes)
+        ListBytes += field.Name.Length + field.Value.Length + FieldOverheadBytes;
+        if (ListBytes > maxListBytes)
         {
             // Read on for the sake of the tables, keep nothing.
             IsTooLarge = true;
@@ -45,8 +51,8 @@ internal struct FieldSection
         HeaderName name = HeaderNames.Classify(field.Name);
         if (name == HeaderName.Invalid)
             return false;
-        if (field.Value.IndexOfAny((byte)0, (byte)'\r', (byte)'\n') >= 0)
-            IsMalformed = true;    // RFC 9113 8.2.1
+        if (!IsValidValue(field.Value))
+            IsMalformed = true;
         if (field.Name[0] == (byte)':')
             AddPseudo(name, field.Value, ref texts);
         else
@@ -119,15 +125,21 @@ internal struct FieldSection
 
     private void AddBaggage(ReadOnlySpan<byte> value, ref HeaderTexts texts)
     {
-        // data-path 2.8: all lines count, and one bad line spoils them all.
         _badBaggage |= !IsVisible(value);
         if (_badBaggage)
-            Baggage = null;
-        else if (Baggage is null)
-            Baggage = texts.Baggage(value);
-        else
-            Baggage = $"{Baggage},{Encoding.ASCII.GetString(value)}";
+            return;
+        if (_baggage is null)
+        {
+            _baggage = texts.Baggage(value);
+            return;
+        }
+        _baggageLines ??= [_baggage];
+        _baggageLines.Add(Encoding.ASCII.GetString(value));
     }
+
+    /// <summary>RFC 9113 8.2.1: no NUL, CR or LF anywhere, no space or tab at either end.</summary>
+    private static bool IsValidValue(ReadOnlySpan<byte> value) =>
+        value.IsEmpty || (value.IndexOfAny((byte)0, (byte)'\r', (byte)'\n') < 0 && value[0] is not ((byte)' ' or (byte)'\t') && value[^1] is not ((byte)' ' or (byte)'\t'));
 
     private static bool IsVisible(ReadOnlySpan<byte> value) => !value.ContainsAnyExceptInRange((byte)0x20, (byte)0x7e);
 

@@ -85,18 +85,18 @@ internal static class HpackEncoder
         return WriteText(destination, WithoutControls(bytes[..length]));
     }
 
-    /// <summary>RFC 9113 8.2.1 forbids NUL, CR and LF in values. Ours come from mesh configuration: what a name smuggles in is left out.</summary>
+    /// <summary>RFC 9113 8.2.1 forbids NUL, CR and LF in values, and spaces around them. Ours come from mesh configuration: what a name smuggles in is left out.</summary>
     private static Span<byte> WithoutControls(Span<byte> text)
     {
         if (!text.ContainsAnyInRange((byte)0, (byte)0x1f))
-            return text;
+            return text.Trim((byte)' ');
         int kept = 0;
         foreach (byte b in text)
         {
             if (b >= 0x20)
                 text[kept++] = b;
         }
-        return text[..kept];
+        return text[..kept].Trim((byte)' ');
     }
 
     private static int WriteText(Span<byte> destination, ReadOnlySpan<byte> text)

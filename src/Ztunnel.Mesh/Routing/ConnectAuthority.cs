@@ -12,6 +12,9 @@ public sealed class ConnectAuthority
 {
     private static readonly SearchValues<char> HostCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=%[]:");
 
+    // Host names have 253 characters; the text is kept with its connection and logged, so what a peer may stretch (leading zeros, user information) is bounded.
+    private const int MaxCharacters = 1024;
+
     private ConnectAuthority(string text, IPEndPoint? address, string? hostname, ushort port)
     {
         Text = text;
@@ -38,7 +41,7 @@ public sealed class ConnectAuthority
     public static bool TryParse(string? text, [NotNullWhen(true)] out ConnectAuthority? authority)
     {
         authority = null;
-        if (string.IsNullOrEmpty(text)) return false;
+        if (string.IsNullOrEmpty(text) || text.Length > MaxCharacters) return false;
 
         ReadOnlySpan<char> rest = text.AsSpan(text.LastIndexOf('@') + 1);
         int colon = rest.LastIndexOf(':');

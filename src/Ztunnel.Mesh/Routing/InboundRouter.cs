@@ -16,7 +16,7 @@ public static class InboundRouter
     public static bool TryParseAuthority(string? text, [NotNullWhen(true)] out ConnectAuthority? authority, [NotNullWhen(false)] out InboundRefusal? refusal)
     {
         bool read = ConnectAuthority.TryParse(text, out authority);
-        refusal = read ? null : new InboundRefusal(BadRequest, RefuseReason.InvalidAuthority, $"no valid authority pseudo header: {text}");
+        refusal = read ? null : new InboundRefusal(BadRequest, RefuseReason.InvalidAuthority, $"no valid authority pseudo header: {PeerText.Cut(text)}");
         return read;
     }
 

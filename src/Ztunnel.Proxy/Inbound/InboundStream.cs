@@ -19,6 +19,8 @@ namespace Ztunnel.Proxy.Inbound;
 /// </summary>
 internal sealed class InboundStream : InboundConnection, ITunnelStreamOwner
 {
+    private const int MaxHostCharacters = 255;
+
     private readonly InboundTunnel _tunnel;
     private readonly TunnelStream _stream;
     private readonly string? _forwardedHost;
@@ -29,7 +31,8 @@ internal sealed class InboundStream : InboundConnection, ITunnelStreamOwner
         : base(tunnel.Home, tunnel.Source, tunnel.Destination)
     {
         _tunnel = tunnel;
-        _forwardedHost = ForwardedHeader.ParseHost(request.Forwarded);
+        // Kept as long as the stream: longer than a host name can be, it is none.
+        _forwardedHost = ForwardedHeader.ParseHost(request.Forwarded) is { Length: <= MaxHostCharacters } host ? host : null;
         _stream = connection.Adopt(stream, this);
     }
 
@@ -87,7 +90,7 @@ internal sealed class InboundStream : InboundConnection, ITunnelStreamOwner
         TraceParent trace = TraceOf(request);
         if (request.Method != "CONNECT")
         {
-            Refuse(400, new ConnectionOutcome(EndReason.BadRequest, $"expected method CONNECT, got {request.Method}"), trace);
+            Refuse(400, new ConnectionOutcome(EndReason.BadRequest, $"expected method CONNECT, got {PeerText.Cut(request.Method)}"), trace);
             return;
         }
 

@@ -1,4 +1,3 @@
-using System.Text;
 using Ztunnel.Http2.Tests.Support;
 
 namespace Ztunnel.Http2.Tests.Connection;
@@ -27,6 +26,9 @@ public sealed class BadRequestTests
         { "upgrade", [":method", "CONNECT", ":authority", "10.0.0.2:1", "upgrade", "x"] },
         { "te other than trailers", [":method", "CONNECT", ":authority", "10.0.0.2:1", "te", "gzip"] },
         { "CR in a value", [":method", "CONNECT", ":authority", "10.0.0.2:1", "x", "a\rb"] },
+        { "space in front of a value", [":method", "CONNECT", ":authority", "10.0.0.2:1", "x", " a"] },
+        { "tab behind a value", [":method", "CONNECT", ":authority", "10.0.0.2:1", "x", "a\t"] },
+        { "space behind :authority", [":method", "CONNECT", ":authority", "10.0.0.2:1 "] },
         { "NUL in :authority", [":method", "CONNECT", ":authority", "10.0.0.2\0:1"] },
     };
 
@@ -153,19 +155,6 @@ public sealed class BadRequestTests
         peer.Send(new TestFrame(TestFrame.Headers, TestFrame.EndHeaders, 3, [.. TestFrame.Fields((":method", "CONNECT")), 0xbe]));
 
         Assert.Equal(["request 3 CONNECT b:2"], peer.Events.Log);
-    }
-
-    /// <summary>Few bytes on the wire, many in memory: references to one large table entry.</summary>
-    [Fact]
-    public void HpackBomb_IsCountedNotKept()
-    {
-        RawPeer peer = RawPeer.OfServer();
-        byte[] entry = [.. TestFrame.Fields((":method", "CONNECT")), 0x40, 1, (byte)'x', 0x7f, 0xa1, 0x1e, .. Encoding.ASCII.GetBytes(new string('v', 4_000))];
-        byte[] bomb = [.. entry, .. Enumerable.Repeat((byte)0xbe, 16_000)];
-
-        peer.Send(new TestFrame(TestFrame.Headers, TestFrame.EndHeaders, 1, bomb));
-
-        Assert.Equal([":status: 431"], peer.Fields(peer.Read()[0]));
     }
 
     [Fact]

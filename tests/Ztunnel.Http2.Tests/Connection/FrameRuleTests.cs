@@ -20,7 +20,7 @@ public sealed class FrameRuleTests
         Add("5.1 WINDOW_UPDATE on idle stream", Http2ErrorCode.ProtocolError, TestFrame.WindowUpdate(3, 1));
         Add("5.1 RST_STREAM on idle stream", Http2ErrorCode.ProtocolError, TestFrame.Reset(3, Http2ErrorCode.Cancel));
         Add("5.1.1 even stream", Http2ErrorCode.ProtocolError, TestFrame.Connect(2));
-        Add("5.1.1 lower stream than before", Http2ErrorCode.StreamClosed, TestFrame.Connect(7), TestFrame.Connect(5));
+        Add("5.1.1 lower stream than before, never used", Http2ErrorCode.ProtocolError, TestFrame.Connect(7), TestFrame.Connect(5));
         Add("6.1 DATA on the connection", Http2ErrorCode.ProtocolError, TestFrame.DataOf(0, 1));
         Add("6.1 padding as long as the frame", Http2ErrorCode.ProtocolError, new TestFrame(TestFrame.Data, TestFrame.Padded, 1, [3, 0, 0]));
         Add("6.1 padded DATA without length", Http2ErrorCode.FrameSizeError, new TestFrame(TestFrame.Data, TestFrame.Padded, 1, []));

@@ -26,6 +26,21 @@ public sealed class InboundRouterTests
         Assert.Equal((At(address), null, text), (authority.Address, authority.Hostname, authority.Text));
     }
 
+    /// <summary>The text is kept with its connection and stands in log and journal: leading zeros and user information may not stretch it.</summary>
+    [Theory]
+    [InlineData("10.88.0.2:{0}8080", '0')]
+    [InlineData("{0}@echo.default.svc.cluster.local:80", 'u')]
+    [InlineData("{0}", 'x')]
+    public void Parse_TextThatIsStretched_IsRefusedWithItsFirstWords(string form, char filler)
+    {
+        string text = form.Replace("{0}", new string(filler, 60_000), StringComparison.Ordinal);
+
+        Assert.False(InboundRouter.TryParseAuthority(text, out _, out InboundRefusal? refusal));
+
+        Assert.StartsWith($"no valid authority pseudo header: {text[..256]}... ({text.Length} characters)", refusal.Error, StringComparison.Ordinal);
+        Assert.True(refusal.Error.Length < 350);
+    }
+
     [Theory]
     [InlineData("echo.default.svc.cluster.local:80", "echo.default.svc.cluster.local", 80)]
     [InlineData("b.default.svc.cluster.local.:80", "b.default.svc.cluster.local.", 80)]

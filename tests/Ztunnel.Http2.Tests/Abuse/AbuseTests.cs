@@ -1,6 +1,6 @@
 using Ztunnel.Http2.Tests.Support;
 
-namespace Ztunnel.Http2.Tests.Connection;
+namespace Ztunnel.Http2.Tests.Abuse;
 
 /// <summary>Peers that make us work: each ends with ENHANCE_YOUR_CALM and a reason, none with memory or time lost; ordinary use stays far below.</summary>
 public sealed class AbuseTests
