@@ -41,6 +41,7 @@ dnsutils            dig
 dnsmasq-base        dnsmasq
 iperf3              iperf3
 tshark              tshark
+musl-tools          musl-gcc
 prometheus          promtool
 debootstrap         debootstrap
 debian-archive-keyring -

@@ -1,4 +1,3 @@
-using Ztunnel.Dns.Forwarding;
 using Ztunnel.Dns.Serving;
 using Ztunnel.Linux.Sockets;
 using Ztunnel.Mesh.Authorization;
@@ -46,16 +45,14 @@ internal static class Composition
         IPv6 = settings.Mode.IPv6Enabled,
     };
 
-    /// <summary>Resolvers and, where the clients share our file, search domains are those of <paramref name="resolver"/>.</summary>
-    public static DnsSettings Dns(ZtunnelSettings settings, ResolverConfiguration resolver) => new()
+    public static DnsSettings Dns(ZtunnelSettings settings) => new()
     {
         Address = settings.Mode.DnsAddress,
         Port = settings.Mode.DnsPort,
         ClusterDomain = settings.ControlPlane.ClusterDomain,
         PreferredNamespace = settings.Mode.PreferredServiceNamespace,
         IPv6Enabled = settings.Mode.IPv6Enabled,
-        SearchDomains = settings.Mode.Mode == ProxyMode.Dedicated ? resolver.SearchDomains : null,
-        Resolver = resolver,
+        SharesResolverFile = settings.Mode.Mode == ProxyMode.Dedicated,
     };
 
     public static RoutingContext Routing(ZtunnelSettings settings) => new(settings.Node.Network, settings.Mode.IPv6Enabled) { Socks5Enabled = settings.Mode.Socks5Enabled };

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Control;
+using Ztunnel.Dns.Forwarding;
 using Ztunnel.Dns.Serving;
 using Ztunnel.Http;
 using Ztunnel.Http.Dashboard;
@@ -110,7 +111,9 @@ public static class Daemon
         var readiness = new Readiness(time, loggers);
         readiness.Await(StateTask);
         readiness.Await(ProxyTask);
-        DnsContext? dns = settings.Mode.DnsEnabled ? DnsServing.Create(settings, loops, mesh, metrics, time, loggers) : null;
+        var resolver = new ResolverSource(new ResolverConfiguration());
+        await using ResolverFile? resolverFile = settings.Mode.DnsEnabled ? DnsServing.Follow(resolver, time, loggers) : null;
+        DnsContext? dns = settings.Mode.DnsEnabled ? DnsServing.Create(settings, loops, mesh, metrics, resolver, time, loggers) : null;
         if (dns is not null)
             readiness.Await(DnsTask);
         IServing serving = CreateServing(settings, proxies, dns, metrics, readiness, time, loggers);

@@ -58,9 +58,6 @@ internal static partial class DaemonLog
     [LoggerMessage(16, LogLevel.Error, "an event loop's handler failed")]
     public static partial void LoopHandlerFailed(ILogger logger, Exception exception);
 
-    [LoggerMessage(21, LogLevel.Warning, "{path} cannot be read: names that the mesh does not know are answered SERVFAIL ({error})")]
-    public static partial void ResolverUnknown(ILogger logger, string path, string error);
-
     [LoggerMessage(22, LogLevel.Warning, "queries to resolvers are not marked and may be captured again: {error}")]
     public static partial void DnsUnmarked(ILogger logger, string error);
 

@@ -15,6 +15,7 @@ internal sealed class ForwardedQuery
     private readonly (UpstreamSocket? Socket, ushort Id)[] _attempts = new (UpstreamSocket?, ushort)[MostAttempts];
     private byte[] _message = new byte[UsualBytes];
     private int _length;
+    private UpstreamServers? _servers;
     private uint _tried;
 
     public ForwardedQuery(Forwarder owner) => Timer = new LoopTimer(owner.Loop, static state =>
@@ -68,7 +69,7 @@ internal sealed class ForwardedQuery
         StartedTimestamp = startedTimestamp;
         DeadlineMilliseconds = deadlineMilliseconds;
         Attempts = 0;
-        _tried = 0;
+        _servers = null;
         Outstanding = 0;
     }
 
@@ -76,6 +77,8 @@ internal sealed class ForwardedQuery
     public int BeginAttempt(UpstreamServers servers, long now)
     {
         Attempts++;
+        if (_servers != servers)
+            (_servers, _tried) = (servers, 0); // the first attempt, or resolv.conf has changed meanwhile
         return servers.Choose(ref _tried, now);
     }
 
@@ -99,14 +102,14 @@ internal sealed class ForwardedQuery
     }
 
     /// <summary>Nothing is expected any more; resolvers that still owe an answer lose their standing.</summary>
-    public void WithdrawAll(UpstreamServers servers, long now)
+    public void WithdrawAll(long now)
     {
         for (int index = 0; index < MostAttempts; index++)
         {
             if (_attempts[index].Socket is not { } socket)
                 continue;
             socket.Forget(_attempts[index].Id);
-            servers.Failed(socket.Server, now);
+            socket.Failed(now);
             _attempts[index] = default;
         }
 

@@ -29,25 +29,22 @@ internal sealed class Forwarder
 
     private readonly DnsLoop _home;
     private readonly SocketFactory _sockets;
-    private readonly ResolverConfiguration _resolver;
-    private readonly UpstreamServers _servers;
-    private readonly List<UpstreamSocket>[] _open;
     private readonly List<UpstreamSocket> _retired = [];
     private readonly Stack<ForwardedQuery> _spare = [];
     private readonly HashSet<ForwardedQuery> _inFlight = [];
     private readonly QueryIds _ids = new();
     private readonly TcpExchange _tcp;
     private readonly LoopTimer _idle;
+    private ResolverConfiguration _resolver = new();
+    private UpstreamServers _servers = new([]);
+    private List<UpstreamSocket>[] _open = [];
     private bool _isClosed;
     private bool _usedSinceSweep;
 
-    public Forwarder(DnsLoop home, SocketFactory sockets, ResolverConfiguration resolver)
+    public Forwarder(DnsLoop home, SocketFactory sockets)
     {
         _home = home;
         _sockets = sockets;
-        _resolver = resolver;
-        _servers = new UpstreamServers(resolver.Servers);
-        _open = [.. resolver.Servers.Select(static _ => new List<UpstreamSocket>())];
         _tcp = new TcpExchange(home.Loop, sockets);
         _idle = new LoopTimer(home.Loop, static state => ((Forwarder)state!).CloseIdle(), this);
     }
@@ -58,6 +55,7 @@ internal sealed class Forwarder
     public void Start(DnsQuery query, ReplyTo client, DnsLabels labels)
     {
         long started = Stopwatch.GetTimestamp();
+        FollowConfiguration();
         if (_isClosed || _servers.Count == 0 || _inFlight.Count >= MostInFlight)
         {
             Refuse(query, client, labels);
@@ -84,13 +82,13 @@ internal sealed class Forwarder
 
         // Those who were asked before had a second more, and said nothing.
         query.Withdraw(from);
-        query.WithdrawAll(_servers, Loop.NowMilliseconds);
+        query.WithdrawAll(Loop.NowMilliseconds);
         if (!isRefusal)
-            _servers.Answered(from.Server);
+            from.Answered();
         query.Timer.Cancel();
         if (header.IsTruncated && query.Client.IsStream)
         {
-            _ = FetchOverTcpAsync(query, _servers[from.Server]);
+            _ = FetchOverTcpAsync(query, from.Address);
             return;
         }
 
@@ -100,7 +98,7 @@ internal sealed class Forwarder
     /// <summary>This resolver will not answer this query usefully.</summary>
     public void OnAttemptFailed(ForwardedQuery query, UpstreamSocket from)
     {
-        _servers.Failed(from.Server, Loop.NowMilliseconds);
+        from.Failed(Loop.NowMilliseconds);
         query.Withdraw(from);
         if (query.Outstanding == 0)
             Try(query);
@@ -114,7 +112,7 @@ internal sealed class Forwarder
             return;
         }
 
-        query.WithdrawAll(_servers, Loop.NowMilliseconds);
+        query.WithdrawAll(Loop.NowMilliseconds);
         Fail(query, "request timed out");
     }
 
@@ -133,6 +131,20 @@ internal sealed class Forwarder
     private int AttemptsOf => Math.Min(ForwardedQuery.MostAttempts, _resolver.Attempts * _servers.Count);
 
     private bool CanTryAnother(ForwardedQuery query) => query.Attempts < Math.Min(AttemptsOf, _servers.Count);
+
+    // Sockets towards the resolvers of before serve what waits on them and no more.
+    private void FollowConfiguration()
+    {
+        ResolverConfiguration current = _home.Context.Resolver.Current;
+        if (ReferenceEquals(current, _resolver))
+            return;
+        UpstreamSocket[] former = [.. _open.SelectMany(static list => list)];
+        _resolver = current;
+        _servers = new UpstreamServers(current.Servers);
+        _open = [.. current.Servers.Select(static _ => new List<UpstreamSocket>())];
+        foreach (UpstreamSocket socket in former)
+            Retire(socket);
+    }
 
     private void Try(ForwardedQuery query)
     {
@@ -185,14 +197,14 @@ internal sealed class Forwarder
 
         try
         {
-            if (UpstreamSocket.Open(this, Loop, _sockets, _servers[server], server) is not { } opened)
+            if (UpstreamSocket.Open(this, _sockets, _servers, server) is not { } opened)
                 return null;
             open.Add(opened);
             return opened;
         }
         catch (LinuxException failure)
         {
-            DnsLog.UpstreamSocketFailed(_home.Context.ServerLog, failure.Message);
+            DnsLog.UpstreamSocketFailed(_home.Context.ServerLog, failure.Message, _home.Span);
             return null;
         }
     }

@@ -16,18 +16,22 @@ internal sealed class UpstreamSocket : ISocketHandler, ILoopItem
 
     private readonly Forwarder _owner;
     private readonly UdpSocket _socket;
+    private readonly UpstreamServers _servers;
+    private readonly int _server;
     private readonly Dictionary<ushort, ForwardedQuery> _waiting = [];
 
-    private UpstreamSocket(Forwarder owner, UdpSocket socket, int server)
+    private UpstreamSocket(Forwarder owner, UdpSocket socket, UpstreamServers servers, int server)
     {
         _owner = owner;
         _socket = socket;
-        Server = server;
+        _servers = servers;
+        _server = server;
     }
 
     bool ILoopItem.IsQueued { get; set; }
 
-    public int Server { get; }
+    /// <summary>The resolver.</summary>
+    public IPEndPoint Address => _servers[_server];
 
     public int Waiting => _waiting.Count;
 
@@ -37,16 +41,17 @@ internal sealed class UpstreamSocket : ISocketHandler, ILoopItem
     public bool IsClosed => _socket.IsClosed;
 
     /// <exception cref="Linux.LinuxException">No socket can be had.</exception>
-    public static UpstreamSocket? Open(Forwarder owner, EventLoop loop, SocketFactory sockets, IPEndPoint server, int index)
+    public static UpstreamSocket? Open(Forwarder owner, SocketFactory sockets, UpstreamServers servers, int index)
     {
-        var socket = UdpSocket.Attach(loop, sockets.OpenUdp(server.AddressFamily));
+        IPEndPoint server = servers[index];
+        var socket = UdpSocket.Attach(owner.Loop, sockets.OpenUdp(server.AddressFamily));
         if (socket.Connect(server) != Errno.None)
         {
             socket.Dispose(); // no route: as good as silent, but known at once
             return null;
         }
 
-        var upstream = new UpstreamSocket(owner, socket, index);
+        var upstream = new UpstreamSocket(owner, socket, servers, index);
         socket.Handler = upstream;
         return upstream;
     }
@@ -66,6 +71,10 @@ internal sealed class UpstreamSocket : ISocketHandler, ILoopItem
         _waiting.Add(id, query); // also when the kernel had no room: lost, like a datagram on the way
         return true;
     }
+
+    public void Answered() => _servers.Answered(_server);
+
+    public void Failed(long now) => _servers.Failed(_server, now);
 
     public void Forget(ushort id) => _waiting.Remove(id);
 

@@ -3,7 +3,7 @@ using Ztunnel.Linux.Sockets;
 
 namespace Ztunnel.Dns.Serving;
 
-/// <summary>The UDP port of one pod and address. Answers leave through the socket the query came in by, so that redirection finds its way back.</summary>
+/// <summary>The UDP port of one pod and address. Answers leave through the socket and from the address the query came in by, so that redirection finds its way back.</summary>
 internal sealed class DatagramService : ISocketHandler, ILoopItem
 {
     // Then the loop's connections have their turn.
@@ -33,10 +33,10 @@ internal sealed class DatagramService : ISocketHandler, ILoopItem
                 return;
             if (!datagram.Result.IsDone)
                 continue; // an error of an earlier answer, reported once
-            var client = new ReplyTo(_socket, datagram.Sender);
+            var client = new ReplyTo(_socket, datagram);
             int length = _home.Answer(message[..datagram.Result.Bytes], client, out Span<byte> answer);
             if (length > 0)
-                _socket.SendTo(answer[..length], datagram.Sender);
+                client.Send(answer[..length]);
         }
 
         _home.Loop.EnqueueReady(this);

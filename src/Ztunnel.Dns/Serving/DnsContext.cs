@@ -25,11 +25,8 @@ public sealed record DnsSettings
     /// <summary>IPV6_ENABLED: whether IPv6 addresses are told, and ::1 is served.</summary>
     public bool IPv6Enabled { get; init; } = true;
 
-    /// <summary>Of the clients' resolvers where they are known (dedicated mode); null: those that Kubernetes gives to a pod.</summary>
-    public IReadOnlyList<string>? SearchDomains { get; init; }
-
-    /// <summary>Whom to ask what the mesh does not know.</summary>
-    public ResolverConfiguration Resolver { get; init; } = new();
+    /// <summary>Whether the clients read the same resolv.conf as we do (dedicated mode): its search list is theirs. Else they have the one that Kubernetes gives to a pod.</summary>
+    public bool SharesResolverFile { get; init; }
 }
 
 /// <summary>What DNS of all pods of this node shares; made once by the executable.</summary>
@@ -42,6 +39,9 @@ public sealed class DnsContext
     public required DnsMetrics Metrics { get; init; }
 
     public required DnsSettings Settings { get; init; }
+
+    /// <summary>Whom to ask what the mesh does not know.</summary>
+    public required ResolverSource Resolver { get; init; }
 
     public required ILoggerFactory Logs { get; init; }
 

@@ -7,6 +7,7 @@ using Ztunnel.Linux.Loop;
 using Ztunnel.Linux.Sockets;
 using Ztunnel.Mesh.Model;
 using Ztunnel.Mesh.State;
+using Ztunnel.Telemetry.Logging;
 using Ztunnel.Telemetry.Metrics;
 
 namespace Ztunnel.Dns.Serving;
@@ -33,19 +34,22 @@ internal sealed class DnsLoop
     private QueryLabels _labels;
     private DnsClient? _client;
     private MeshSnapshot? _clientOf;
+    private ResolverConfiguration? _resolverOf;
     private int _unknown;
 
     public DnsLoop(DnsProxy proxy, EventLoop loop)
     {
         _proxy = proxy;
         Loop = loop;
-        _forwarder = new Forwarder(this, proxy.Sockets, proxy.Context.Settings.Resolver);
+        _forwarder = new Forwarder(this, proxy.Sockets);
         _labels = new QueryLabels(null);
     }
 
     public EventLoop Loop { get; }
 
     public DnsContext Context => _proxy.Context;
+
+    public LogSpan? Span => _proxy.Span;
 
     public void Serve(UdpSocket socket) => _datagrams.Add(new DatagramService(this, socket));
 
@@ -79,7 +83,7 @@ internal sealed class DnsLoop
             case QueryVerdict.Malformed:
                 return AnswerWriter.WriteError(answer, query, ResponseCode.FormErr);
             case QueryVerdict.NotImplemented:
-                DnsLog.OpcodeNotImplemented(Context.HandlerLog, query.Header.Opcode);
+                DnsLog.OpcodeNotImplemented(Context.HandlerLog, query.Header.Opcode, Span);
                 return AnswerWriter.WriteError(answer, query, ResponseCode.NotImp);
             case QueryVerdict.NotOneQuestion:
                 return AnswerWriter.WriteError(answer, query, ResponseCode.ServFail);
@@ -144,22 +148,24 @@ internal sealed class DnsLoop
         }
     }
 
-    // Once for each snapshot: which workload the pod is, and what follows from it.
+    // Once for each snapshot and each change of resolv.conf: which workload the pod is, and what follows from it.
     private bool TryIdentify(MeshSnapshot mesh)
     {
-        if (ReferenceEquals(mesh, _clientOf))
+        ResolverConfiguration resolver = Context.Resolver.Current;
+        bool isSameResolver = ReferenceEquals(resolver, _resolverOf);
+        if (ReferenceEquals(mesh, _clientOf) && isSameResolver)
             return _client is not null;
 
-        _clientOf = mesh;
+        (_clientOf, _resolverOf) = (mesh, resolver);
         Workload? workload = mesh.FindLocalWorkload(_proxy.Workload);
         if (workload is null)
         {
             _client = null;
         }
-        else if (!ReferenceEquals(workload, _client?.Workload))
+        else if (!ReferenceEquals(workload, _client?.Workload) || !isSameResolver)
         {
             DnsSettings settings = Context.Settings;
-            var names = new ClientNames(workload.Namespace, settings.ClusterDomain, settings.PreferredNamespace, settings.SearchDomains);
+            var names = new ClientNames(workload.Namespace, settings.ClusterDomain, settings.PreferredNamespace, settings.SharesResolverFile ? resolver.SearchDomains : null);
             _client = new DnsClient(workload, names, settings.IPv6Enabled, _random);
             _labels = new QueryLabels(workload);
         }

@@ -4,6 +4,7 @@ using Ztunnel.Linux;
 using Ztunnel.Linux.Loop;
 using Ztunnel.Linux.Sockets;
 using Ztunnel.Mesh.State;
+using Ztunnel.Telemetry.Logging;
 
 namespace Ztunnel.Dns.Serving;
 
@@ -22,12 +23,16 @@ public sealed class DnsProxy : IAcceptHandler
         Context = context;
         Workload = workload;
         Sockets = sockets;
+        Span = sockets.Namespace is null ? null : new LogSpan("dns_proxy", new KeyValuePair<string, string>("wl", $"{workload.Namespace}/{workload.Name}"));
         _loops = new DnsLoop?[context.Loops.Loops.Count];
     }
 
     internal DnsContext Context { get; }
 
     internal LocalWorkloadKey Workload { get; }
+
+    /// <summary>What its lines happened in; none in dedicated mode, where there is one workload only.</summary>
+    internal LogSpan? Span { get; }
 
     /// <summary>Of the pod's namespace, marked, so that what goes to the resolvers is not captured again.</summary>
     internal SocketFactory Sockets { get; }
@@ -83,13 +88,15 @@ public sealed class DnsProxy : IAcceptHandler
     {
         if (Interlocked.Exchange(ref _stopping, 1) != 0)
             return;
+        DnsLog.Stopping(Context.ServerLog, Span);
         await Task.WhenAll(_listeners.Select(static listener => listener.StopAccepting())).ConfigureAwait(false);
         await Task.WhenAll(Context.Loops.Loops.Select(CloseOn)).ConfigureAwait(false);
+        DnsLog.Stopped(Context.ServerLog, Span);
     }
 
     void IAcceptHandler.OnAccepted(EventLoop loop, LoopSocket socket) => LoopOf(loop).Serve(socket);
 
-    void IAcceptHandler.OnAcceptError(EventLoop loop, Errno error, AcceptBackoff backoff) => DnsLog.AcceptFailed(Context.ServerLog, ErrnoText.Describe(error));
+    void IAcceptHandler.OnAcceptError(EventLoop loop, Errno error, AcceptBackoff backoff) => DnsLog.AcceptFailed(Context.ServerLog, ErrnoText.Describe(error), Span);
 
     private DnsLoop LoopOf(EventLoop loop) => _loops[loop.Index] ??= new DnsLoop(this, loop);
 
@@ -130,7 +137,7 @@ public sealed class DnsProxy : IAcceptHandler
         }
         catch (LinuxException absent) when (absent.Error is Errno.EADDRNOTAVAIL or Errno.EAFNOSUPPORT)
         {
-            DnsLog.NoIPv6(Context.ServerLog, absent.Message);
+            DnsLog.NoIPv6(Context.ServerLog, absent.Message, Span);
         }
     }
 

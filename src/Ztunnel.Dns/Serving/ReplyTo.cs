@@ -7,12 +7,14 @@ internal readonly struct ReplyTo
 {
     private readonly UdpSocket? _socket;
     private readonly NativeAddress _sender;
+    private readonly LocalAddress _askedAt;
     private readonly StreamClient? _stream;
 
-    public ReplyTo(UdpSocket socket, NativeAddress sender)
+    public ReplyTo(UdpSocket socket, in DatagramResult question)
     {
         _socket = socket;
-        _sender = sender;
+        _sender = question.Sender;
+        _askedAt = question.Destination;
     }
 
     public ReplyTo(StreamClient stream) => _stream = stream;
@@ -25,6 +27,6 @@ internal readonly struct ReplyTo
         if (_stream is not null)
             _stream.Complete(answer);
         else if (_socket is { IsClosed: false } && !answer.IsEmpty)
-            _socket.SendTo(answer, _sender);
+            _socket.SendTo(answer, _sender, _askedAt);
     }
 }

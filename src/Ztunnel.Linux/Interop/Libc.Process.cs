@@ -5,6 +5,7 @@ namespace Ztunnel.Linux.Interop;
 internal static unsafe partial class Libc
 {
     private const int RLIMIT_NOFILE = 7;
+    private const int PR_SET_NAME = 15;
     private const int _SC_PAGESIZE = 30;
     private const int _SC_NPROCESSORS_ONLN = 84;
 
@@ -25,6 +26,18 @@ internal static unsafe partial class Libc
         var limit = new ResourceLimit { Soft = soft, Hard = hard };
         return SysResult.From(setrlimit(RLIMIT_NOFILE, &limit));
     }
+
+    /// <summary>Names the calling thread; the kernel keeps 15 bytes.</summary>
+    public static void NameThread(ReadOnlySpan<byte> terminated)
+    {
+        fixed (byte* text = terminated)
+        {
+            _ = prctl(PR_SET_NAME, (nuint)text, 0, 0, 0);
+        }
+    }
+
+    [LibraryImport(Library)]
+    private static partial int prctl(int option, nuint argument2, nuint argument3, nuint argument4, nuint argument5);
 
     [LibraryImport(Library)]
     private static partial int getrlimit(int resource, ResourceLimit* limit);

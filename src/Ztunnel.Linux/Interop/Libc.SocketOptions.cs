@@ -22,10 +22,13 @@ internal static unsafe partial class Libc
     public const int SO_ORIGINAL_DST = 80;
     public const int SCM_RIGHTS = 1;
 
+    public const int IP_PKTINFO = 8;
     public const int IP_FREEBIND = 15;
     public const int IP_TRANSPARENT = 19;
     public const int IP_BIND_ADDRESS_NO_PORT = 24;
     public const int IPV6_V6ONLY = 26;
+    public const int IPV6_RECVPKTINFO = 49;
+    public const int IPV6_PKTINFO = 50;
     public const int IPV6_TRANSPARENT = 75;
     public const int IPV6_FREEBIND = 78;
 

@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Text;
 using Ztunnel.Linux.Buffers;
+using Ztunnel.Linux.Interop;
 using Ztunnel.Linux.Sockets;
 
 namespace Ztunnel.Linux.Loop;
@@ -172,6 +174,8 @@ public sealed class EventLoop : IDisposable
     private void Run()
     {
         CurrentOfThread = this;
+        // Native code gets no name from the runtime, and top, perf and gdb would show every thread under that of the process.
+        Libc.NameThread(Encoding.UTF8.GetBytes(_thread.Name + '\0'));
         SynchronizationContext.SetSynchronizationContext(new LoopSynchronizationContext(this));
         long now = Stopwatch.GetTimestamp();
         while (!_stopRequested)

@@ -33,7 +33,7 @@ internal static unsafe class ControlMessages
             values[index] = descriptors[index].Descriptor;
         }
 
-        return Align(length);
+        return (int)Align((nuint)length);
     }
 
     /// <summary>Puts every descriptor under ownership and counts what else came.</summary>
@@ -63,11 +63,11 @@ internal static unsafe class ControlMessages
                 others++;
             }
 
-            offset += (nuint)Align((int)header->Length);
+            offset += Align(header->Length);
         }
 
         return others;
     }
 
-    private static int Align(int bytes) => (bytes + Alignment - 1) & ~(Alignment - 1);
+    public static nuint Align(nuint bytes) => (bytes + Alignment - 1) & ~(nuint)(Alignment - 1);
 }

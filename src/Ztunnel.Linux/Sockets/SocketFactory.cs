@@ -75,26 +75,25 @@ public sealed class SocketFactory
         }
     }
 
-    /// <summary>A bound socket for receiving datagrams. Failing SO_REUSEPORT is an error here (data-path 1.3).</summary>
+    /// <summary>A bound socket for receiving datagrams. Failing SO_REUSEPORT is an error here (data-path 1.3). Bound to all addresses, it tells which one each was sent to.</summary>
     public SocketHandle OpenUdpListener(IPEndPoint bind)
     {
         ArgumentNullException.ThrowIfNull(bind);
-        SocketHandle handle = OpenUdp(bind.AddressFamily);
-        try
+        using SocketHandle handle = OpenUdp(bind.AddressFamily); // closed by whatever throws below
+        if (_settings.ReusePort)
         {
-            if (_settings.ReusePort)
-            {
-                ThrowIfFailed(handle.Options.Set(Libc.SOL_SOCKET, Libc.SO_REUSEPORT, 1), $"set SO_REUSEPORT for {bind}");
-            }
+            ThrowIfFailed(handle.Options.Set(Libc.SOL_SOCKET, Libc.SO_REUSEPORT, 1), $"set SO_REUSEPORT for {bind}");
+        }
 
-            ThrowIfFailed(Bind(handle, bind), $"bind {bind}");
-            return handle;
-        }
-        catch
+        bool isWildcard = bind.Address.Equals(IPAddress.Any) || bind.Address.Equals(IPAddress.IPv6Any);
+        if (isWildcard)
         {
-            handle.Dispose();
-            throw;
+            (int level, int option) = bind.AddressFamily == AddressFamily.InterNetwork ? (Libc.SOL_IP, Libc.IP_PKTINFO) : (Libc.SOL_IPV6, Libc.IPV6_RECVPKTINFO);
+            ThrowIfFailed(handle.Options.Set(level, option, 1), $"have the destination of datagrams told for {bind}");
         }
+
+        ThrowIfFailed(Bind(handle, bind), $"bind {bind}");
+        return new SocketHandle(handle.Release(), bind.AddressFamily) { TellsDestination = isWildcard };
     }
 
     /// <summary>[::] where IPv6 is wanted and there, which serves both families, else 0.0.0.0.</summary>

@@ -19,6 +19,9 @@ public sealed class SocketHandle : DescriptorHandle
     /// <summary>For a listener: why SO_REUSEPORT could not be set, which is only worth a warning (data-path 1.3).</summary>
     public Errno ReusePortError { get; internal init; }
 
+    /// <summary>For datagrams: the kernel tells with each the address it was sent to.</summary>
+    internal bool TellsDestination { get; init; }
+
     public IPEndPoint LocalEndPoint
     {
         get

@@ -8,6 +8,9 @@ namespace Ztunnel.Linux.Sockets;
 /// <summary>A datagram that was received, or why none was. <see cref="IsTruncated"/>: it was longer than the buffer, and the rest is gone.</summary>
 public readonly record struct DatagramResult(IoResult Result, NativeAddress Sender, bool IsTruncated)
 {
+    /// <summary>Where it was sent to, if the socket is bound to all addresses.</summary>
+    public LocalAddress Destination { get; init; }
+
     public static DatagramResult Failed(Errno error) => new(IoResult.Failed(error), default, false);
 }
 
@@ -15,9 +18,14 @@ public readonly record struct DatagramResult(IoResult Result, NativeAddress Send
 public sealed class UdpSocket : PollableSocket
 {
     private readonly System.Net.Sockets.AddressFamily _family;
+    private readonly bool _tellsDestination;
 
     private UdpSocket(EventLoop loop, SocketHandle handle)
-        : base(loop, handle.Release()) => _family = handle.Family;
+        : base(loop, handle.Release())
+    {
+        _family = handle.Family;
+        _tellsDestination = handle.TellsDestination;
+    }
 
     /// <summary>Takes over a bound or unbound socket. On the loop's thread.</summary>
     public static UdpSocket Attach(EventLoop loop, SocketHandle handle)
@@ -50,13 +58,16 @@ public sealed class UdpSocket : PollableSocket
     public unsafe DatagramResult Receive(Span<byte> destination)
     {
         NativeAddress sender = default;
+        LocalAddress local = default;
         uint length = NativeAddress.MaximumBytes;
         SysResult result;
         fixed (byte* buffer = destination)
         fixed (byte* address = sender.Bytes)
         {
             // MSG_TRUNC: the answer is the datagram's own length, which shows when it was cut.
-            result = Libc.ReceiveFrom(Descriptor, buffer, (nuint)destination.Length, Libc.MSG_TRUNC, address, &length);
+            result = _tellsDestination
+                ? ReceiveMessage(buffer, destination.Length, address, &length, out local)
+                : Libc.ReceiveFrom(Descriptor, buffer, (nuint)destination.Length, Libc.MSG_TRUNC, address, &length);
         }
 
         if (result.Failed)
@@ -71,7 +82,7 @@ public sealed class UdpSocket : PollableSocket
         }
 
         sender.Length = length;
-        return new DatagramResult(IoResult.Moved((int)Math.Min(result.Value, destination.Length)), sender, result.Value > destination.Length);
+        return new DatagramResult(IoResult.Moved((int)Math.Min(result.Value, destination.Length)), sender, result.Value > destination.Length) { Destination = local };
     }
 
     /// <summary>To the address the socket is connected to.</summary>
@@ -80,6 +91,26 @@ public sealed class UdpSocket : PollableSocket
         fixed (byte* bytes = datagram)
         {
             return AfterDatagram(Libc.Send(Descriptor, bytes, (nuint)datagram.Length));
+        }
+    }
+
+    /// <param name="datagram">What is sent.</param>
+    /// <param name="receiver">Whom to.</param>
+    /// <param name="from">Which of our addresses it leaves from.</param>
+    public unsafe IoResult SendTo(ReadOnlySpan<byte> datagram, NativeAddress receiver, in LocalAddress from)
+    {
+        if (!from.IsKnown)
+        {
+            return SendTo(datagram, receiver);
+        }
+
+        byte* control = stackalloc byte[LocalAddress.ControlBytes];
+        fixed (byte* bytes = datagram)
+        fixed (byte* address = receiver.Bytes)
+        {
+            var vector = new IoVector { Base = (nint)bytes, Length = (nuint)datagram.Length };
+            var message = new MessageHeader { Name = address, NameLength = receiver.Length, Vectors = &vector, VectorCount = 1, Control = control, ControlLength = (nuint)from.Write(control) };
+            return AfterDatagram(Libc.SendMessage(Descriptor, &message));
         }
     }
 
@@ -113,6 +144,17 @@ public sealed class UdpSocket : PollableSocket
         }
 
         return DatagramResult.Failed(Errno.ECANCELED);
+    }
+
+    private unsafe SysResult ReceiveMessage(byte* buffer, int length, byte* sender, uint* senderLength, out LocalAddress local)
+    {
+        byte* control = stackalloc byte[LocalAddress.ControlBytes];
+        var vector = new IoVector { Base = (nint)buffer, Length = (nuint)length };
+        var message = new MessageHeader { Name = sender, NameLength = *senderLength, Vectors = &vector, VectorCount = 1, Control = control, ControlLength = LocalAddress.ControlBytes };
+        SysResult result = Libc.ReceiveMessage(Descriptor, &message, Libc.MSG_TRUNC);
+        *senderLength = message.NameLength;
+        local = result.Failed ? default : LocalAddress.Read(message);
+        return result;
     }
 
     private IoResult AfterDatagram(SysResult result)

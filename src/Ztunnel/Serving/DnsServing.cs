@@ -14,28 +14,23 @@ namespace Ztunnel.Serving;
 /// <summary>Composes DNS capture.</summary>
 internal static class DnsServing
 {
-    /// <summary>Reads the resolver's file once, at start. Without it mesh names are still answered.</summary>
-    public static DnsContext Create(ZtunnelSettings settings, LoopGroup loops, IMeshStore mesh, MetricRegistry metrics, TimeProvider time, ILoggerFactory logs)
+    public static DnsContext Create(ZtunnelSettings settings, LoopGroup loops, IMeshStore mesh, MetricRegistry metrics, ResolverSource resolver, TimeProvider time, ILoggerFactory logs) => new()
     {
-        var resolver = new ResolverConfiguration();
-        try
-        {
-            resolver = ResolverConfiguration.Parse(File.ReadAllText(ResolverConfiguration.DefaultPath));
-        }
-        catch (Exception unreadable) when (unreadable is IOException or UnauthorizedAccessException)
-        {
-            DaemonLog.ResolverUnknown(logs.CreateLogger("dns::server"), ResolverConfiguration.DefaultPath, unreadable.Message);
-        }
+        Loops = loops,
+        Mesh = mesh,
+        Metrics = new DnsMetrics(metrics),
+        Settings = Composition.Dns(settings),
+        Resolver = resolver,
+        Logs = logs,
+        Time = time,
+    };
 
-        return new DnsContext
-        {
-            Loops = loops,
-            Mesh = mesh,
-            Metrics = new DnsMetrics(metrics),
-            Settings = Composition.Dns(settings, resolver),
-            Logs = logs,
-            Time = time,
-        };
+    /// <summary>Follows the resolver's file into <paramref name="resolver"/>; mesh names are answered without it.</summary>
+    public static ResolverFile Follow(ResolverSource resolver, TimeProvider time, ILoggerFactory logs)
+    {
+        var file = new ResolverFile(ResolverConfiguration.DefaultPath, resolver, time, logs.CreateLogger("dns::server"));
+        file.Start();
+        return file;
     }
 
     /// <summary>The mark where none is set, if this process may set it; a process without the capability serves without, and says so.</summary>

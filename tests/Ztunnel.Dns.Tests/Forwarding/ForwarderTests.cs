@@ -190,6 +190,59 @@ public sealed class ForwarderTests
         }
     }
 
+    /// <summary>A query that waits for a resolver of before goes on to those of now; the next ones know no other.</summary>
+    [Fact]
+    public async Task ConfigurationChanges_QueriesGoToTheResolversOfNow()
+    {
+        var asked = new TaskCompletionSource();
+        using var former = new TestResolver((_, _) =>
+        {
+            asked.TrySetResult();
+            return [];
+        });
+        using var present = new TestResolver(static (query, _) => [TestResolver.Answer(query, 2)]);
+        await using var dns = new DnsBench(To(former));
+        Task<byte[]> waiting = dns.AskAsync(Query);
+        await asked.Task.WaitAsync(DnsBench.Limit);
+
+        dns.Resolver.Publish(To(present));
+
+        Assert.Equal([IPAddress.Parse("192.0.2.2")], new ParsedAnswer(await dns.AskAsync(Query)).Addresses);
+        Assert.Equal([IPAddress.Parse("192.0.2.2")], new ParsedAnswer(await waiting).Addresses);
+        Assert.Single(former.Seen);
+    }
+
+    [Fact]
+    public async Task SearchListChanges_NamesAreCompletedAnew()
+    {
+        using var resolver = new TestResolver(static (query, _) => [TestResolver.Answer(query, 0, code: 3)]);
+        await using var dns = new DnsBench(To(resolver), sharesResolverFile: true);
+        byte[] query = RecordedQuery.All.First(static query => query.Title == "search domain appended (svc.cluster.local)").Sent;
+        Assert.Equal(3, new ParsedAnswer(await dns.AskAsync(query)).Code);
+
+        dns.Resolver.Publish(To(resolver) with { SearchDomains = ["default.svc.cluster.local", "svc.cluster.local"] });
+
+        Assert.Equal(0, new ParsedAnswer(await dns.AskAsync(query)).Code);
+    }
+
+    /// <summary>DNS_PROXY_ADDR of all addresses: the answer, of the mesh or of a resolver, comes from the one that was asked.</summary>
+    [Fact]
+    public async Task AllAddresses_AnswerFromTheOneThatWasAsked()
+    {
+        using var resolver = new TestResolver(static (query, _) => [TestResolver.Answer(query, 2)]);
+        await using var dns = new DnsBench(To(resolver), address: IPAddress.Any);
+        using var client = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        client.Connect(new IPEndPoint(IPAddress.Parse("127.0.0.2"), dns.Address.Port));
+        byte[] answer = new byte[512];
+        using var limit = new CancellationTokenSource(DnsBench.Limit);
+
+        foreach (byte[] query in (byte[][])[RecordedQuery.All[0].Sent, Query])
+        {
+            await client.SendAsync(query);
+            Assert.Equal(0, new ParsedAnswer(answer[..await client.ReceiveAsync(answer, limit.Token)]).Code);
+        }
+    }
+
     [Fact]
     public async Task NoResolvers_IsServFail()
     {

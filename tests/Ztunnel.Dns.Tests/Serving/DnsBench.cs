@@ -20,15 +20,17 @@ internal sealed class DnsBench : IAsyncDisposable
     private readonly LoopGroup _loops = LoopGroup.Start(1);
     private readonly DnsProxy _proxy;
 
-    public DnsBench(ResolverConfiguration resolver, IMeshStore? mesh = null)
+    public DnsBench(ResolverConfiguration resolver, IMeshStore? mesh = null, IPAddress? address = null, bool sharesResolverFile = false)
     {
+        Resolver = new ResolverSource(resolver);
         Registry = new MetricRegistry(new MetricSettings { Loops = 1 }, TimeProvider.System);
         var context = new DnsContext
         {
             Loops = _loops,
             Mesh = mesh ?? RecordedMesh(),
             Metrics = new DnsMetrics(Registry),
-            Settings = new DnsSettings { Address = new IPEndPoint(IPAddress.Loopback, 0), Resolver = resolver },
+            Settings = new DnsSettings { Address = new IPEndPoint(address ?? IPAddress.Loopback, 0), SharesResolverFile = sharesResolverFile },
+            Resolver = Resolver,
             Logs = NullLoggerFactory.Instance,
         };
         _proxy = Bind(context);
@@ -36,6 +38,8 @@ internal sealed class DnsBench : IAsyncDisposable
     }
 
     public MetricRegistry Registry { get; }
+
+    public ResolverSource Resolver { get; }
 
     public IPEndPoint Address => _proxy.EndPoints[0];
 

@@ -37,6 +37,37 @@ public class UdpSocketTests
         });
     }
 
+    /// <summary>A connected client takes answers from the address it asked only; by itself the kernel would answer from 127.0.0.1.</summary>
+    [Theory]
+    [InlineData("0.0.0.0")]
+    [InlineData("::")]
+    public async Task SendTo_FromAllAddresses_LeavesFromTheOneThatWasAsked(string wildcard)
+    {
+        using var fixture = new LoopFixture();
+        await fixture.OnLoop(async loop =>
+        {
+            using UdpSocket server = UdpSocket.Attach(loop, SocketPair.Home.OpenUdpListener(new IPEndPoint(IPAddress.Parse(wildcard), 0)));
+            NativeBuffer buffer = loop.Buffers.Rent(1024);
+            string[] asked = wildcard == "::" ? ["127.0.0.2", "127.0.0.1", "::1"] : ["127.0.0.2", "127.0.0.1"];
+            foreach (IPAddress address in asked.Select(IPAddress.Parse))
+            {
+                using var client = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+                client.Bind(new IPEndPoint(address.AddressFamily == AddressFamily.InterNetwork ? IPAddress.Loopback : IPAddress.IPv6Loopback, 0));
+                client.Connect(new IPEndPoint(address, server.LocalEndPoint.Port));
+                client.Send("query"u8);
+
+                DatagramResult query = await server.ReceiveAsync(buffer, LoopFixture.Limit);
+                Assert.Equal((IoResult.Moved(5), true), (query.Result, query.Destination.IsKnown));
+                Assert.Equal(client.LocalEndPoint, query.Sender.ToEndPoint());
+                Assert.Equal(IoResult.Moved(6), server.SendTo("answer"u8, query.Sender, query.Destination));
+
+                Assert.Equal(6, await client.ReceiveAsync(new byte[10]).WaitAsync(LoopFixture.Limit));
+            }
+
+            loop.Buffers.Return(buffer);
+        });
+    }
+
     [Fact]
     public async Task Receive_SeveralAtOnce_EachIsWholeAndOneThatIsTooLongSaysSo()
     {

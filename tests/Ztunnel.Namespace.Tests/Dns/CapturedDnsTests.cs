@@ -48,6 +48,28 @@ public sealed class CapturedDnsTests(DnsPod pod) : IClassFixture<DnsPod>
         Assert.Equal(expected, string.Join(' ', output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static line => line.Split(' ')[0]).Distinct().Order(StringComparer.Ordinal)));
     }
 
+    /// <summary>musl asks for both families at once from one socket, knows no EDNS, and takes the first answer that does not say NXDOMAIN from its search list.</summary>
+    [NamespaceTheory]
+    [InlineData("any", "web", "10.99.1.1 fd99::1:1")]
+    [InlineData("4", "web.default", "10.99.1.1")]
+    [InlineData("6", "web.default.svc.cluster.local", "fd99::1:1")]
+    [InlineData("any", "other.ns2", "10.99.1.8")]
+    [InlineData("any", "www.example.com", "10.99.1.6")]
+    [InlineData("any", "x.wild.example", "10.99.1.7")]
+    [InlineData("any", "headless", "10.88.1.1 10.88.1.2")]
+    [InlineData("any", "h2.headless", "10.88.1.2")]
+    [InlineData("any", "a.up.test.", "192.0.2.1 2001:db8::1")]
+    [InlineData("4", "lie.up.test.", "192.0.2.1")]
+    [InlineData("any", "nothing.up.test.", "Name does not resolve")]
+    public async Task Musl_ResolvesWithSearchDomains(string family, string name, string expected)
+    {
+        string program = await Task.Run(() => pod.MuslProgram);
+
+        string output = await RunAsync(program, family, name);
+
+        Assert.Equal(expected, string.Join(' ', output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Distinct().Order(StringComparer.Ordinal)));
+    }
+
     [NamespaceTheory]
     [InlineData("+tcp web.default.svc.cluster.local", "10.99.1.1")]
     [InlineData("+search web", "10.99.1.1")]

@@ -17,6 +17,7 @@ public sealed class DnsPod : IAsyncLifetime
     private TestNamespace? _outside;
     private TestProcess? _dnsmasq;
     private TestProcess? _liar;
+    private string? _musl;
 
     internal TestNamespace Pod { get; private set; } = null!;
 
@@ -44,6 +45,16 @@ public sealed class DnsPod : IAsyncLifetime
     }
 
     public static string Recording(string file) => Path.Combine(AppContext.BaseDirectory, "Reference", file);
+
+    /// <summary>Builds the look-up program with musl, whose resolver Alpine's images have: A and AAAA at once from one socket, no EDNS.</summary>
+    internal string MuslProgram => _musl ??= BuildMuslProgram();
+
+    private string BuildMuslProgram()
+    {
+        string program = Path.Combine(_folder, "getaddr-musl");
+        TestCommand.Run(TimeSpan.FromSeconds(20), "musl-gcc", "-static", "-O1", "-o", program, TestPod.Program("getaddr.c")).EnsureSucceeded();
+        return program;
+    }
 
     public async Task StartResolverAsync()
     {
