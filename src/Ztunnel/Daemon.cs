@@ -215,6 +215,7 @@ public static class Daemon
         var podProxies = new PodProxies(new WorkloadStarter(settings.Mode, proxies, dns, sockets));
         var pods = new PodSupervisor(podProxies, time, new WorkloadManagerMetrics(metrics), log);
         var source = new ZdsClient(settings.Mode.InpodSocket, pods, time, loggers.CreateLogger("inpod::workloadmanager"));
+        PodTelemetry.AddAgent(metrics, () => source.IsConnected);
         return new SharedServing(settings.Node, proxies, sockets, podProxies, pods, source, readiness);
     }
 

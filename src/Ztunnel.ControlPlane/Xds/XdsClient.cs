@@ -157,7 +157,7 @@ public sealed class XdsClient : IAsyncDisposable
         long begin = _time.GetTimestamp();
         DeltaOutcome outcome = _protocol.OnResponse(response);
         _metrics.Received(response.TypeUrl, outcome.PayloadBytes);
-        Status.OnApplied(_time.GetElapsedTime(begin), outcome.Rejects.Count, _protocol.Held(ResourceType.Address), _protocol.Held(ResourceType.Authorization));
+        Status.OnApplied(_time.GetElapsedTime(begin), ResourceTypes.FromUrl(response.TypeUrl), outcome.Rejects.Count, _protocol.Held(ResourceType.Address), _protocol.Held(ResourceType.Authorization));
         _backoff.OnApplied();
         if (outcome.Change is null) XdsLog.UnknownType(_logger, response.TypeUrl, span);
         if (outcome.Rejects.Count > 0) XdsLog.Rejected(_logger, outcome.Rejects.Count, response.TypeUrl, outcome.Answers[0].ErrorDetail.Message, span);

@@ -5,15 +5,18 @@ namespace Ztunnel.ControlPlane.Xds;
 /// <summary>How the xDS client is doing. Written by the client, read by scrapes.</summary>
 public sealed class XdsStatus
 {
+    private static readonly TimeSpan[] ApplyBounds = [.. ((double[])[0.001, 0.01, 0.1, 0.5, 1, 5]).Select(TimeSpan.FromSeconds)];
+
     private readonly TimeProvider _time;
     private long _lastResponse;   // a timestamp; 0: none yet
-    private long _applyTicks;
     private long _responses;
-    private long _nacks;
+    private long _nackedAddresses;
+    private long _nackedAuthorizations;
     private long _rejects;
     private int _addresses;
     private int _authorizations;
     private volatile bool _isConnected;
+    private Histogram? _applied;
 
     public XdsStatus(TimeProvider time) => _time = time;
 
@@ -21,7 +24,7 @@ public sealed class XdsStatus
     public bool IsConnected => _isConnected;
 
     /// <summary>Responses answered with a NACK so far.</summary>
-    public long Nacks => Volatile.Read(ref _nacks);
+    public long Nacks => Volatile.Read(ref _nackedAddresses) + Volatile.Read(ref _nackedAuthorizations);
 
     /// <summary>Adds the families that the reference does not have (control-path 10.2).</summary>
     public void Register(MetricRegistry registry)
@@ -37,21 +40,24 @@ public sealed class XdsStatus
             sink.Report((long)Volatile.Read(ref _authorizations), "authorization");
         });
         registry.AddCallback(MetricGroup.Ztunnel, MetricKind.Counter, "ztunnel_xds_responses", "xDS responses applied (unstable)", [], sink => sink.Report(Volatile.Read(ref _responses)));
-        registry.AddCallback(MetricGroup.Ztunnel, MetricKind.Counter, "ztunnel_xds_nacks", "xDS responses that were refused at least in part (unstable)", [], sink => sink.Report(Nacks));
+        registry.AddCallback(MetricGroup.Ztunnel, MetricKind.Counter, "ztunnel_xds_nacks", "xDS responses that were refused at least in part (unstable)", ["type"], sink =>
+        {
+            sink.Report(Volatile.Read(ref _nackedAddresses), "address");
+            sink.Report(Volatile.Read(ref _nackedAuthorizations), "authorization");
+        });
         registry.AddCallback(MetricGroup.Ztunnel, MetricKind.Counter, "ztunnel_xds_rejected_resources", "Resources refused, or understood only in part (unstable)", [], sink => sink.Report(Volatile.Read(ref _rejects)));
-        registry.AddCallback(
-            MetricGroup.Ztunnel, MetricKind.Counter, "ztunnel_xds_apply_seconds", "Time spent on translating and applying xDS responses (unstable)", [],
-            sink => sink.Report(TimeSpan.FromTicks(Volatile.Read(ref _applyTicks)).TotalSeconds), unit: "seconds");
+        _applied = registry.AddHistogram(MetricGroup.Ztunnel, "ztunnel_xds_apply_duration_seconds", "Time that translating and applying an xDS response took (unstable)", ApplyBounds);
     }
 
-    internal void OnApplied(TimeSpan duration, int rejects, int addresses, int authorizations)
+    internal void OnApplied(TimeSpan duration, ResourceType? type, int rejects, int addresses, int authorizations)
     {
         _isConnected = true;
         Volatile.Write(ref _lastResponse, _time.GetTimestamp());
-        Volatile.Write(ref _applyTicks, _applyTicks + duration.Ticks);
+        _applied?.Observe(duration);
         Volatile.Write(ref _responses, _responses + 1);
         Volatile.Write(ref _rejects, _rejects + rejects);
-        if (rejects > 0) Volatile.Write(ref _nacks, _nacks + 1);
+        if (rejects > 0 && type == ResourceType.Address) Volatile.Write(ref _nackedAddresses, _nackedAddresses + 1);
+        if (rejects > 0 && type == ResourceType.Authorization) Volatile.Write(ref _nackedAuthorizations, _nackedAuthorizations + 1);
         Volatile.Write(ref _addresses, addresses);
         Volatile.Write(ref _authorizations, authorizations);
     }

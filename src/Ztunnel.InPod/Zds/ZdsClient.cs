@@ -20,10 +20,14 @@ public sealed class ZdsClient(string path, PodSupervisor pods, TimeProvider time
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(5);
 
     private volatile bool _isReady;
+    private volatile bool _isConnected;
 
     public event Action<bool>? ReadinessChanged;
 
     public bool IsReady => _isReady;
+
+    /// <summary>Whether an agent is connected, ready or not.</summary>
+    public bool IsConnected => _isConnected;
 
     public async Task RunAsync(CancellationToken stopping)
     {
@@ -69,9 +73,11 @@ public sealed class ZdsClient(string path, PodSupervisor pods, TimeProvider time
     {
         await using ConfiguredAsyncDisposable closing = link.ConfigureAwait(false);
         ZdsLog.Connected(log);
+        _isConnected = true;
         var session = new ZdsSession(link, pods, time, log);
         await session.RunAsync(() => SetReady(true), stopping).ConfigureAwait(false);
         SetReady(false);
+        _isConnected = false;
         return session.IsSnapshotHandled;
     }
 

@@ -21,6 +21,9 @@ public sealed class MeshChange
     /// <summary>The snapshot that has the change.</summary>
     public MeshSnapshot Snapshot { get; }
 
+    /// <summary>How long making the snapshot took, before anybody was told of it.</summary>
+    public TimeSpan Duration { get; internal set; }
+
     public int WorkloadCount { get; }
 
     /// <summary>Services whose record or endpoints changed.</summary>

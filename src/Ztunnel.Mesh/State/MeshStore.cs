@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Ztunnel.Mesh.Model;
 
 namespace Ztunnel.Mesh.State;
@@ -33,6 +34,7 @@ public sealed class MeshStore : IMeshStore
     {
         lock (_writing)
         {
+            long begin = Stopwatch.GetTimestamp();
             MeshSnapshot current = _current;
             _interner.SetScale(current.WorkloadCount + current.ServiceCount + update.Workloads.Count + update.Services.Count);
             var builder = new SnapshotBuilder(current, _localNode, _interner);
@@ -53,6 +55,7 @@ public sealed class MeshStore : IMeshStore
             MeshChange change = builder.Build(update.Policies, removedPolicies);
             if (change.IsEmpty) return change;
 
+            change.Duration = Stopwatch.GetElapsedTime(begin);
             _current = change.Snapshot;
             Changed?.Invoke(change);   // under the lock, so that handlers see changes in order
             return change;

@@ -53,6 +53,9 @@ public sealed class MetricRegistry(MetricSettings settings, TimeProvider time)
     public GaugeFamily AddGauge(MetricGroup group, string name, string help, string[] labels, string? unit = null) =>
         Add(new GaugeFamily(group, name, help, labels, Settings.Loops, unit));
 
+    /// <summary>Durations of what happens now and then.</summary>
+    public Histogram AddHistogram(MetricGroup group, string name, string help, params TimeSpan[] bounds) => Add(new Histogram(group, name, help, bounds));
+
     /// <summary>Values asked for at scrape time. <paramref name="read"/> calls the sink once for each sample and may be called from any thread; label sets that are gone simply are not reported any more.</summary>
     public void AddCallback(MetricGroup group, MetricKind kind, string name, string help, string[] labels, Action<SampleSink> read, string? unit = null) =>
         Add(new CallbackFamily(group, kind, name, help, labels, read, unit));

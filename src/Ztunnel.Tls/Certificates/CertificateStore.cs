@@ -62,12 +62,17 @@ public sealed class CertificateStore : IAsyncDisposable
         }
     }
 
-    /// <summary>Has the certificate fetched before anybody needs it. Nothing is dropped and nothing waits: the queue holds each identity once.</summary>
+    /// <summary>Identities that were to be fetched in advance and were not, because too many are in use.</summary>
+    public long PrefetchDrops { get; private set; }   // under _lock; a scrape reads one word
+
+    /// <summary>Has the certificate fetched before anybody needs it. Nothing waits: the queue holds each identity once, and only more identities than the store keeps are dropped.</summary>
     public void Prefetch(SpiffeId identity)
     {
         lock (_lock)
         {
-            if (!_stopped && TryWant(identity, CertificatePriority.Warmup, out _)) StartDue();
+            if (_stopped) return;
+            if (TryWant(identity, CertificatePriority.Warmup, out _)) StartDue();
+            else PrefetchDrops++;
         }
     }
 

@@ -38,6 +38,7 @@ public sealed class CertificateTelemetry : ICertificateEvents
                     _ => "initializing",
                 });
         });
+        AddDrops(metrics, certificates);
         metrics.AddCallback(MetricGroup.Ztunnel, MetricKind.Gauge, "ztunnel_certificate_remaining_seconds", "Time until the certificate of an identity expires (unstable)", ["identity"], sink =>
         {
             foreach (CertificateStatus status in certificates.Snapshot())
@@ -47,6 +48,11 @@ public sealed class CertificateTelemetry : ICertificateEvents
             }
         }, unit: "seconds");
     }
+
+    // Only the store can tell what it never took on.
+    private static void AddDrops(MetricRegistry metrics, CertificateStore certificates) => metrics.AddCallback(
+        MetricGroup.Ztunnel, MetricKind.Counter, "ztunnel_certificate_prefetch_drops", "Identities whose certificate was not fetched in advance because too many are in use (unstable)", [],
+        sink => sink.Report(certificates.PrefetchDrops));
 
     public void Issued(WorkloadCertificate certificate, TimeSpan took, DateTimeOffset renewal)
     {

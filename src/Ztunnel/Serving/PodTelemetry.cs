@@ -27,4 +27,8 @@ internal static class PodTelemetry
                 }
             }, unit);
     }
+
+    /// <summary>Whether the node agent that names the pods is there; in shared mode only.</summary>
+    public static void AddAgent(MetricRegistry metrics, Func<bool> isConnected) => metrics.AddCallback(
+        MetricGroup.Ztunnel, MetricKind.Gauge, "ztunnel_zds_connected", "Whether the node agent is connected (unstable)", [], sink => sink.Report(isConnected() ? 1L : 0));
 }

@@ -313,7 +313,9 @@ public sealed class XdsClientTests : IAsyncDisposable
         string scrape = Scrape();
         Assert.Contains($"istio_xds_message_total{{url=\"{AddressUrl}\"}} 1", scrape);
         Assert.Contains("ztunnel_xds_connected 1", scrape);
-        Assert.Contains("ztunnel_xds_nacks_total 1", scrape);
+        Assert.Contains("ztunnel_xds_nacks_total{type=\"address\"} 1", scrape);
+        Assert.Contains("ztunnel_xds_nacks_total{type=\"authorization\"} 0", scrape);
+        Assert.Contains("ztunnel_xds_apply_duration_seconds_count 2", scrape);
         Assert.Contains("ztunnel_xds_rejected_resources_total 1", scrape);
         Assert.Contains("ztunnel_xds_resources{type=\"address\"} 1", scrape);
         Assert.Contains("ztunnel_xds_resources{type=\"authorization\"} 1", scrape);

@@ -63,7 +63,7 @@ public sealed class ZdsClientTests : IAsyncLifetime
 
         Assert.Equal(Success, await _agent.AddAsync("uid-a"));
         Assert.Equal(Success, await _agent.AskAsync(ScriptedAgent.KeepOf("uid-gone")));
-        Assert.False(_client.IsReady);
+        Assert.Equal((true, false), (_client.IsConnected, _client.IsReady));
         Assert.Equal(Success, await _agent.CompleteSnapshotAsync());
         Assert.Equal(Success, await _agent.AddAsync("uid-b"));
         Assert.Equal(Success, await _agent.AddAsync("uid-b"));

@@ -1,3 +1,4 @@
+using Ztunnel.Namespace.Tests.Network;
 using Ztunnel.Testing.Namespaces;
 using Ztunnel.Testing.Processes;
 
@@ -154,6 +155,38 @@ public sealed class DedicatedTests(DedicatedMesh mesh) : IClassFixture<Dedicated
         Assert.Equal("answer hellohello", await mesh.Outsider.RunAsync("ask", mesh.Server.Address, 8080, "hello"));
         int complaints = server.Output.Split('\n').Count(static line => line.Contains("Failed TCP handshake", StringComparison.Ordinal));
         Assert.InRange(complaints, 1, 60);
+    }
+
+    /// <summary>Streams of a tunnel need descriptors for the application's side only: the first one without is refused, with the reason; what is open stays, and so does the tunnel.</summary>
+    [NamespaceFact]
+    public async Task Descriptors_UsedUpByStreams_RefusesWithResourceExhausted()
+    {
+        using TestProcess server = mesh.Start(mesh.Server, ["prlimit", "--nofile=256:256"]);
+        await server.WaitForLineAsync(static line => line.Contains("marking server ready", StringComparison.Ordinal));
+        using TestProcess live = await HoldAsync();
+        using (TestProcess crowd = mesh.Client.Start("crowd", mesh.Server.Address, 8080, "400"))
+        {
+            await crowd.WaitForLineAsync(static line => line == "connected");
+            await WaitForLogAsync(server, "reason=\"resource_exhausted\"", "direction=\"inbound\"", "Too many open files");
+        }
+
+        live.SendLine("two");
+        await live.WaitForLineAsync(static line => line == "answer twotwo");
+        Assert.Equal("answer hellohello", await mesh.Client.RunAsync("ask", mesh.Server.Address, 8080, "hello"));
+        string scrape = await Task.Run(() => mesh.Server.Namespace.Run("curl", "-sS", "--max-time", "5", "http://127.0.0.1:15020/metrics"));
+        Assert.True(TestNode.SumOf(scrape, "ztunnel_connections_ended_total", "reporter=\"destination\"", "reason=\"resource_exhausted\"", "fault=\"proxy\"") >= 1);
+        string state = await Task.Run(() => mesh.Server.Namespace.Run("curl", "-sS", "--max-time", "5", "http://127.0.0.1:15000/debug/state"));
+        Assert.Contains("\"reason\":\"resource_exhausted\"", state, StringComparison.Ordinal);
+    }
+
+    /// <summary>Threads can be told apart in top, perf and gdb.</summary>
+    [NamespaceFact]
+    public void Threads_OfTheLoops_HaveTheirNames()
+    {
+        string[] names = [.. Directory.GetDirectories($"/proc/{mesh.ClientZtunnel.Id}/task").Select(static task => File.ReadAllText(Path.Combine(task, "comm")).Trim())];
+
+        Assert.Contains("ztunnel-0", names);
+        Assert.Contains("ztunnel-1", names);
     }
 
     private async Task<TestProcess> HoldAsync()

@@ -56,7 +56,7 @@ public sealed class CapturedDnsTests(DnsPod pod) : IClassFixture<DnsPod>
     [InlineData("any", "other.ns2", "10.99.1.8")]
     [InlineData("any", "www.example.com", "10.99.1.6")]
     [InlineData("any", "x.wild.example", "10.99.1.7")]
-    [InlineData("any", "headless", "10.88.1.1 10.88.1.2")]
+    [InlineData("any", "headless", "10.88.1.1 10.88.1.2 fd88:1::1")]
     [InlineData("any", "h2.headless", "10.88.1.2")]
     [InlineData("any", "a.up.test.", "192.0.2.1 2001:db8::1")]
     [InlineData("4", "lie.up.test.", "192.0.2.1")]

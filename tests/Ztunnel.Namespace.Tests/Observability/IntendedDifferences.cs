@@ -13,9 +13,6 @@ internal static partial class IntendedDifferences
     /// <summary>The words about a peer that does not speak TLS are those of the TLS library; so is the alert (unexpected_message rather than protocol_version).</summary>
     private const string NoTls = "plaintext from outside to 15008 directly (no TLS)";
 
-    /// <summary>This build has no socks5; the same connection is made by a captured client that says nothing (see <see cref="RecordedScenario"/>), so its address is not that of loopback.</summary>
-    private const string Socks5 = "socks5 by IP";
-
     // The recording's file source left a workload's own services empty (reference, fact 45). With the services known, as a control plane sends them, both programs name the service at the destination, too (data-path 8.4).
     private static readonly string[] PortsOfService = ["8080", "8081", "8082"];
     private const string ServiceAtDestination = "\"b.default.svc.cluster.local\"";
@@ -27,7 +24,6 @@ internal static partial class IntendedDifferences
         new(ServerResets, "b", "level", "error", Behind: ""),
         new(ServerResets, "b", "error", "\"io error: Connection reset by peer (os error 104)\"", Behind: "duration"),
         new(NoTls, "b", "error", "\"tls handshake error: the first bytes are not a TLS record\"", Behind: "direction"),
-        new(Socks5, "a", "src.addr", "10.88.0.1:PORT", Behind: ""),
     ];
 
     // Of the one connection that the server resets: its end is a failure here.
@@ -41,7 +37,7 @@ internal static partial class IntendedDifferences
     /// <summary>What the client should have printed. A refusal is always a reset: the recorded program resets when it has unread data and ends in order when it has none.</summary>
     public static string Client(RecordedScenario scenario) =>
         scenario.Title == NoTls ? "connected\nsent 7\nrecv b'\\x15\\x03\\x03\\x00\\x02\\x02\\n'\nshut\nrecv b''"
-        : scenario.Title == Socks5 || HasData(scenario.Transcript) ? string.Join('\n', scenario.Transcript)
+        : scenario.IsCurl || HasData(scenario.Transcript) ? string.Join('\n', scenario.Transcript)
         : "refused";
 
     /// <summary>The same of what it printed here; when the reset is noticed is a matter of chance.</summary>
@@ -82,9 +78,9 @@ internal static partial class IntendedDifferences
     /// </summary>
     public static bool IsCompared(string sample) => sample.StartsWith("istio_", StringComparison.Ordinal) && !sample.StartsWith("istio_tcp_sockets_open{reporter=\"destination\"}", StringComparison.Ordinal);
 
-    /// <summary>Where the dump has what kind of value. What the resolver library of the recorded program is set to is no setting of ours, and socks5 is off.</summary>
+    /// <summary>Where the dump has what kind of value. What the resolver library of the recorded program is set to is no setting of ours.</summary>
     public static IEnumerable<string> Structure(JsonDocument dump) => Structure(dump.RootElement, "").Distinct().Order(StringComparer.Ordinal)
-        .Where(static path => !path.StartsWith("/config/dnsResolver", StringComparison.Ordinal) && !path.StartsWith("/config/socks5Addr", StringComparison.Ordinal)
+        .Where(static path => !path.StartsWith("/config/dnsResolver", StringComparison.Ordinal)
             // With the services known, workloads name theirs (see ServiceAtDestination).
             && !path.StartsWith("/workloads[]/services", StringComparison.Ordinal));
 

@@ -5,7 +5,7 @@ using Ztunnel.Testing.Processes;
 
 namespace Ztunnel.Namespace.Tests.Observability;
 
-/// <summary>Reason codes provoked end to end, read back from the access log and from ztunnel_connections_ended_total. Those that a misbehaving peer provokes are in Failures/FailureMatrixTests.</summary>
+/// <summary>Reason codes provoked end to end, read back from the access log, from ztunnel_connections_ended_total and from the failures that the admin port remembers. Those that a misbehaving peer provokes are in Failures/FailureMatrixTests.</summary>
 [Collection(RecordedCollection.Name)]
 public sealed partial class ReasonCodeTests(RecordedNetwork network)
 {
@@ -41,7 +41,7 @@ public sealed partial class ReasonCodeTests(RecordedNetwork network)
         ["idle_timed_out"] = nameof(Idle_PastTheLimit_SaysIdleTimedOut),
         ["certificate_revoked"] = "RevocationTests",
         ["bad_request"] = "FrameReplayTests",
-        ["resource_exhausted"] = "not here: a machine without descriptors or memory is no test",
+        ["resource_exhausted"] = "DedicatedTests",
     };
 
     [Fact]
@@ -143,6 +143,9 @@ public sealed partial class ReasonCodeTests(RecordedNetwork network)
         string scrape = await network.GetAsync(pod, "http://127.0.0.1:15020/metrics");
         string sample = Assert.Single(scrape.Split('\n'), line => line.StartsWith($"ztunnel_connections_ended_total{{reporter=\"{reporter}\",reason=\"{reason}\",", StringComparison.Ordinal));
         Assert.True(double.Parse(sample[(sample.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture) >= 1, sample);
+        // The admin port remembers failures; that an idle connection was ended is none.
+        if (reason != "idle_timed_out")
+            Assert.Contains($"\"reason\":\"{reason}\"", await network.GetAsync(pod, "http://127.0.0.1:15000/debug/state"), StringComparison.Ordinal);
     }
 
     [GeneratedRegex("^\\| `([a-z0-9_]+)` \\|", RegexOptions.Multiline)]

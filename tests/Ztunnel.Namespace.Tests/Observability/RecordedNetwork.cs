@@ -8,7 +8,7 @@ namespace Ztunnel.Namespace.Tests.Observability;
 
 /// <summary>
 /// The network the recording was made in: pods a (client) and b (server), each with a proxy of its own in dedicated mode; c, known to the mesh but without a proxy; x, unknown. Addresses, ports, mesh file and settings are
-/// those of the recording, but for socks5, which this build does not have.
+/// those of the recording.
 /// </summary>
 public sealed class RecordedNetwork : IAsyncLifetime
 {
@@ -84,6 +84,10 @@ public sealed class RecordedNetwork : IAsyncLifetime
     public Task<string[]> RunClientAsync(string pod, string[] command) => Task.Run(() =>
         TestCommand.Run(TimeSpan.FromSeconds(30), "ip", ["netns", "exec", _pods[pod].Name, Python, Program, "client", .. command]).EnsureSucceeded().Output.TrimEnd('\n').Split('\n'));
 
+    /// <summary>How curl ended, as the recording has it.</summary>
+    public Task<string[]> RunCurlAsync(string pod, string[] arguments) => Task.Run(() =>
+        (string[])[$"rc={TestCommand.Run("ip", ["netns", "exec", _pods[pod].Name, "curl", .. arguments]).ExitCode}"]);
+
     /// <summary>A verb of the client program that runs beside the test.</summary>
     internal TestProcess Start(string pod, params string[] arguments) => _pods[pod].Start(Python, [Program, .. arguments]);
 
@@ -114,6 +118,7 @@ public sealed class RecordedNetwork : IAsyncLifetime
         ["PACKET_MARK"] = "1337",
         ["NODE_NAME"] = $"node-{pod}",
         ["ISTIO_META_DNS_CAPTURE"] = "false",
+        ["UNSTABLE_ENABLE_SOCKS5"] = pod == "a" ? "true" : "false",
         ["LOG_FORMAT"] = json ? "json" : "plain",
     };
 

@@ -20,7 +20,7 @@ public sealed class RecordedScenarioTests(RecordedNetwork network)
         Dictionary<string, int> seen = new() { ["a"] = 0, ["b"] = 0 };
         foreach (RecordedScenario scenario in RecordedScenario.Read(RecordedNetwork.Recording(recording)))
         {
-            string[] transcript = await network.RunClientAsync(scenario.Pod, scenario.Command);
+            string[] transcript = scenario.IsCurl ? await network.RunCurlAsync(scenario.Pod, scenario.Command) : await network.RunClientAsync(scenario.Pod, scenario.Command);
             Compare(wrong, $"{scenario.Title}: client", IntendedDifferences.Client(scenario), IntendedDifferences.ClientHere(transcript));
             foreach ((string proxy, LogFields[] recorded) in ((string, LogFields[])[])[("a", scenario.LinesOfA), ("b", scenario.LinesOfB)])
             {

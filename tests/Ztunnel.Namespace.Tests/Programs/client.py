@@ -14,6 +14,7 @@ expect           sends a byte, prints how the connection ends: eof or reset
 raw              sends what no protocol knows; prints refused, reset, eof, "data TEXT" or timeout
 probe SOURCE     as send, from an address of its own choice
 steady COUNT     as many threads open one connection after the other, prints "running" when each had one; with the end of standard input prints "N ok" or "N ok, M failed: REASON"
+early            sends three words on their own, prints "sent", then what came back for them
 hold             connects, prints "connected", sends what comes as lines on standard input and prints the answers, then how it ended
 """
 import asyncio
@@ -222,6 +223,15 @@ def raw(host, port):
         print("reset")
     except TimeoutError:
         print("timeout")
+
+
+def early(host, port):
+    with connect(host, port) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for word in (b"one", b"two", b"three"):
+            connection.sendall(word)
+        print("sent", flush=True)
+        print("answer", connection.recv(11, socket.MSG_WAITALL).decode(), flush=True)
 
 
 def hold(host, port):

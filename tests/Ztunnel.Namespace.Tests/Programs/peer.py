@@ -16,6 +16,7 @@ echoes               answers 200 and echoes at once
 goaway_once          the same on the first connection; the next ones serve
 goaway_later         answers 200, says GOAWAY that names the stream, then serves it to its end
 resets_stream        answers 200, RST_STREAM(INTERNAL_ERROR) at the first data
+flights              tells what each TLS record holds, "record ADDRESS FRAME FRAME...", and answers 200 when told by a line on standard input; echoes what comes
 cuts                 answers 200, echoes the first data, then resets the TCP connection
 """
 import socket
@@ -155,6 +156,33 @@ class Connection:
             self.send(DATA, END_STREAM, stream, self.received[stream])
 
 
+NAMES = {DATA: "DATA", HEADERS: "HEADERS", RST_STREAM: "RST_STREAM", SETTINGS: "SETTINGS", PING: "PING", GOAWAY: "GOAWAY", 8: "WINDOW_UPDATE"}
+
+
+def tell_flights(connection):
+    """The library hands out one record at a time, and frames as small as these are never cut."""
+    connection.send(SETTINGS, 0, 0)
+    first = True
+    while record := connection.tls.recv(65536):
+        words, answers = [], []
+        if first:
+            words, record, first = [record[:3].decode()], record[PREFACE_BYTES:], False
+        while record:
+            length, kind, flags = int.from_bytes(record[:3], "big"), record[3], record[4]
+            stream, payload, record = int.from_bytes(record[5:9], "big"), record[9:9 + length], record[9 + length:]
+            words.append(NAMES[kind] + ("+ACK" if kind == SETTINGS and flags & ACK else "") + (":" + payload.decode() if kind == DATA else ""))
+            answers.append((kind, flags, stream, payload))
+        say("record", connection.address, *words)
+        for kind, flags, stream, payload in answers:
+            if kind == SETTINGS and not flags & ACK:
+                connection.send(SETTINGS, ACK, 0)
+            elif kind == HEADERS:
+                sys.stdin.readline()
+                connection.status(stream, 200)
+            elif kind == DATA:
+                connection.send(DATA, flags & END_STREAM, stream, payload)
+
+
 def serve(sock, address, verb, number):
     sock.settimeout(LIMIT)
     if verb == "rst_in_handshake":
@@ -168,7 +196,7 @@ def serve(sock, address, verb, number):
     tls = TlsPipe(sock, CONTEXTS[verb == "wrong_san"], is_server=True)
     connection = Connection(tls, address, verb, number)
     try:
-        connection.serve()
+        tell_flights(connection) if verb == "flights" else connection.serve()
     except ConnectionAbortedError:
         tls.close(reset=True)
     except EOFError:

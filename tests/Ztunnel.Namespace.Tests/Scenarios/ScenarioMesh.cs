@@ -16,6 +16,7 @@ public sealed class ScenarioMesh : IAsyncLifetime
     public const string WaypointAddress = "10.215.1.1";
     public const string NamedWaypointAddress = "10.215.1.2";
     public const string GatewayAddress = "10.215.1.3";
+    public const string FlightsAddress = "10.215.1.4";
 
     private readonly string _folder = Path.Combine(Path.GetTempPath(), $"zt-scenarios-{Environment.ProcessId}");
     private readonly List<TestPod> _pods = [];
@@ -110,7 +111,7 @@ public sealed class ScenarioMesh : IAsyncLifetime
         Leaver = AddPod("leaver", Node2, "10.215.0.40");
         Remote = AddPod("remote", RemoteNode, "10.215.0.50");
         _foreign = Attach("peers", WaypointAddress);
-        foreach (string address in (string[])[NamedWaypointAddress, GatewayAddress])
+        foreach (string address in (string[])[NamedWaypointAddress, GatewayAddress, FlightsAddress])
             _foreign.Run("ip", "address", "add", address + "/16", "dev", "eth0");
     }
 
@@ -143,7 +144,7 @@ public sealed class ScenarioMesh : IAsyncLifetime
         string certificate = Path.Combine(_folder, "foreign.pem");
         _peer = _foreign!.Start(
             "/usr/bin/python3", TestPod.Program("peer.py"), certificate, certificate, Path.Combine(_folder, "root-only.pem"),
-            $"{WaypointAddress}=waypoint", $"{NamedWaypointAddress}=waypoint", $"{GatewayAddress}=gateway:{Remote.Address}:15008");
+            $"{WaypointAddress}=waypoint", $"{NamedWaypointAddress}=waypoint", $"{GatewayAddress}=gateway:{Remote.Address}:15008", $"{FlightsAddress}=flights");
         await _peer.WaitForLineAsync(static line => line == "ready");
     }
 
@@ -180,6 +181,7 @@ public sealed class ScenarioMesh : IAsyncLifetime
         var text = new StringBuilder("workloads:\n");
         AppendWorkload(text, "client", Client.Address, "node-1", "client");
         AppendWorkload(text, "server", Server.Address, "node-2", "server", services: "\"default/named.default.svc.cluster.local\": {80: 8080}, \"default/two.default.svc.cluster.local\": {}");
+        AppendWorkload(text, "flights", FlightsAddress, "", "waypoint");
         AppendWorkload(text, "leaver", Leaver.Address, "node-2", "leaver");
         AppendWorkload(text, "plain-sandwich", PlainSandwich.Address, "node-2", "plain-sandwich", "applicationTunnel: {protocol: NONE}");
         AppendWorkload(text, "proxy-sandwich", ProxySandwich.Address, "node-2", "proxy-sandwich", "applicationTunnel: {protocol: PROXY, port: 15088}", "\"default/sandwich.default.svc.cluster.local\": {}");

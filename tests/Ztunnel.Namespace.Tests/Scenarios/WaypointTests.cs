@@ -6,6 +6,15 @@ namespace Ztunnel.Namespace.Tests.Scenarios;
 [Collection(ScenarioCollection.Name)]
 public sealed class WaypointTests(ScenarioMesh mesh)
 {
+    private const string GuardedLabels =
+        "reporter=\"source\",source_workload=\"client\",source_canonical_service=\"client\",source_canonical_revision=\"v1\",source_workload_namespace=\"default\","
+        + "source_principal=\"spiffe://cluster.local/ns/default/sa/client\",source_app=\"client\",source_version=\"v1\",source_cluster=\"Kubernetes\","
+        + "destination_service=\"guarded.default.svc.cluster.local\",destination_service_namespace=\"default\",destination_service_name=\"guarded\","
+        + "destination_workload=\"waypoint\",destination_canonical_service=\"waypoint\",destination_canonical_revision=\"v1\",destination_workload_namespace=\"default\","
+        + "destination_principal=\"spiffe://cluster.local/ns/default/sa/waypoint\",destination_app=\"waypoint\",destination_version=\"v1\",destination_cluster=\"Kubernetes\","
+        + "request_protocol=\"tcp\",response_flags=\"-\",connection_security_policy=\"mutual_tls\","
+        + "source_region=\"unknown\",source_zone=\"unknown\",destination_region=\"unknown\",destination_zone=\"unknown\"";
+
     /// <summary>What is dialled, who answers, as which workload the log knows it.</summary>
     [NamespaceTheory]
     [InlineData("10.215.2.1", 8080, ScenarioMesh.WaypointAddress, "waypoint")]         // a workload's, by address
@@ -21,6 +30,22 @@ public sealed class WaypointTests(ScenarioMesh mesh)
         string line = await mesh.Node1.WaitForLogAsync("connection complete", $"dst.addr={waypoint}:15008 dst.hbone_addr={dialled}:{port} ");
         Assert.Contains($"dst.workload=\"{name}\" dst.namespace=\"default\" dst.identity=\"spiffe://cluster.local/ns/default/sa/waypoint\"", line, StringComparison.Ordinal);
         Assert.Equal(port == 80, line.Contains("dst.service=\"guarded.default.svc.cluster.local\"", StringComparison.Ordinal));
+    }
+
+    /// <summary>Every label, in order: the service is the one that was meant, the workload the one that was asked.</summary>
+    [NamespaceFact]
+    public async Task Destination_BehindWaypoint_LabelsNameServiceAndWaypoint()
+    {
+        await mesh.Client.RunAsync("ask", "10.216.0.1", 80, "hello");
+        await mesh.Node1.WaitForLogAsync("connection complete", "dst.service=\"guarded.default.svc.cluster.local\"");
+
+        string scrape = await mesh.Node1.ScrapeAsync();
+
+        foreach (string family in (string[])["opened", "closed"])
+            Assert.Single(scrape.Split('\n'), line => line.StartsWith($"istio_tcp_connections_{family}_total{{{GuardedLabels}}} ", StringComparison.Ordinal));
+        foreach (string family in (string[])["received", "sent"])
+            Assert.Single(scrape.Split('\n'), line => line.StartsWith($"istio_tcp_{family}_bytes_total{{{GuardedLabels}}} ", StringComparison.Ordinal));
+        Assert.DoesNotContain(scrape.Split('\n'), static line => line.Contains("destination_service=\"guarded", StringComparison.Ordinal) && !line.Contains(GuardedLabels, StringComparison.Ordinal) && line.StartsWith("istio_", StringComparison.Ordinal));
     }
 
     /// <summary>A captured waypoint without header: its own ztunnel takes traffic for the other pod's address and connects to the waypoint as the client.</summary>

@@ -40,6 +40,7 @@ internal static class AllMetrics
         await using var certificates = new CertificateStore(new NoAuthority(), new CertificateStoreSettings(), time);
         CertificateTelemetry.AddState(metrics, certificates, time);
         PodTelemetry.AddTo(metrics, static () => []);
+        PodTelemetry.AddAgent(metrics, static () => false);
         return metrics;
     }
 

@@ -270,6 +270,9 @@ public sealed class CertificateStoreTests : IAsyncDisposable
         ScriptedAuthority.Request request = await _authority.NextAsync();
 
         Assert.Equal("more than 1 identities are in use", await ErrorAsync(small.GetAsync(TestMesh.Bob, CertificatePriority.RealTime, CancellationToken.None).AsTask()));
+        Assert.Equal(0, small.PrefetchDrops);
+        small.Prefetch(TestMesh.Bob);
+        Assert.Equal(1, small.PrefetchDrops);
 
         request.Fail("done");
     }
