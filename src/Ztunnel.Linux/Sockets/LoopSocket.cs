@@ -82,7 +82,11 @@ public sealed class LoopSocket : PollableSocket
 
         fixed (IoVector* first = vectors)
         {
-            return AfterReceive(Libc.ReadVector(Descriptor, first, vectors.Count), vectors.TotalBytes);
+            // One piece is what small messages need, and recv spares the kernel the import of a vector (bench/profiles: 2.5 % of the CPU of an echo, with send below).
+            SysResult received = vectors.Count == 1
+                ? Libc.Receive(Descriptor, (byte*)first->Base, first->Length)
+                : Libc.ReadVector(Descriptor, first, vectors.Count);
+            return AfterReceive(received, vectors.TotalBytes);
         }
     }
 
@@ -99,6 +103,9 @@ public sealed class LoopSocket : PollableSocket
     {
         fixed (IoVector* first = vectors)
         {
+            if (vectors.Count == 1)
+                return AfterSend(Libc.Send(Descriptor, (byte*)first->Base, first->Length), vectors.TotalBytes);
+
             // sendmsg, since writev cannot be told to leave SIGPIPE alone.
             var message = new MessageHeader { Vectors = first, VectorCount = (nuint)vectors.Count };
             return AfterSend(Libc.SendMessage(Descriptor, &message), vectors.TotalBytes);

@@ -105,6 +105,10 @@ internal ref struct RecordWriter
             reserved += room;
             start += FullRecordBytes;
             used = 0;
+
+            // For a small message the rest of the open record is enough: one piece costs the kernel less than two.
+            if (maxBytes <= _maxPlaintextBytes && reserved * 2 >= maxBytes)
+                break;
         }
 
         return reserved;
