@@ -24,6 +24,9 @@ public sealed record LeafOptions
     /// <summary>Empty as istiod leaves it. Beware of the issuer's own name: without key identifiers such a leaf looks self-signed.</summary>
     public string Subject { get; init; } = "";
 
+    /// <summary>Further extensions, right or wrong.</summary>
+    public ImmutableArray<X509Extension> Extensions { get; init; } = [];
+
     /// <summary>How many bytes of harmless extension to add, for chains that are large.</summary>
     public int PaddingBytes { get; init; }
 }
@@ -110,6 +113,7 @@ public sealed class TestAuthority
             request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension(oids, critical: false));
         }
 
+        foreach (X509Extension extension in options.Extensions) request.CertificateExtensions.Add(extension);
         if (options.PaddingBytes > 0) request.CertificateExtensions.Add(new X509Extension("1.3.6.1.4.1.55555.1", new byte[options.PaddingBytes], critical: false));
 
         using X509Certificate2 signed = Sign(request, options.NotBefore, options.NotAfter);

@@ -17,6 +17,8 @@ internal static class UriNames
         try
         {
             AsnDecoder.ReadSequence(extension, AsnEncodingRules.DER, out int offset, out int length, out _);
+            // Two readers that differ about what belongs to an encoding differ about who somebody is.
+            if (offset + length != extension.Length) return [];
             ReadOnlySpan<byte> rest = extension.Slice(offset, length);
             while (!rest.IsEmpty)
             {

@@ -9,6 +9,8 @@ namespace Ztunnel.Tls.Handshake;
 /// <summary>Judges a peer by its SPIFFE identities once its chain is known to be good (control-path 7.8), and words what is wrong with a chain that is not.</summary>
 internal static class PeerVerifier
 {
+    private const int MaxListed = 16;
+
     /// <summary>A server accepts clients of its own trust domain; a server whose certificate has no identity accepts any.</summary>
     internal static TlsFailure? JudgeClient(SpiffeId? own, PeerIdentity client)
     {
@@ -68,5 +70,8 @@ internal static class PeerVerifier
         }
     }
 
-    private static string List(ImmutableArray<SpiffeId> identities) => string.Join(", ", identities);
+    /// <summary>A certificate has room for two thousand names, and each refusal is a log line and an entry of the failure journal.</summary>
+    private static string List(ImmutableArray<SpiffeId> identities) => identities.Length <= MaxListed
+        ? string.Join(", ", identities)
+        : string.Create(CultureInfo.InvariantCulture, $"{string.Join(", ", identities[..MaxListed])} and {identities.Length - MaxListed} more");
 }

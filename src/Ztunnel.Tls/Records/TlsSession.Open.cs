@@ -8,8 +8,15 @@ public sealed unsafe partial class TlsSession
     // Tickets, KeyUpdates and empty records in a row without a byte of data. Peers send two tickets at the start and a KeyUpdate now and then; each costs us as much as a record of data.
     private const int MaxControlRecordsInRow = 32;
 
+    // A KeyUpdate makes us derive keys, and answer with one: some ten times the work of a small record. Peers send one in millions of records, or by the hour; so a few may come at once, and each
+    // further one has to be earned by records of data.
+    private const int MaxKeyUpdatesAtOnce = 32;
+    private const int DataRecordsPerKeyUpdate = 64;
+
     private PostHandshakeReader _postHandshake;
     private int _controlRecordsInRow;
+    private int _keyUpdatesLeft = MaxKeyUpdatesAtOnce;
+    private int _dataRecordsTowardsKeyUpdate;
     private bool _peerClosed;
 
     /// <summary>Opens the record at the front of the received bytes, in place. Call again with what lies behind <see cref="OpenResult.Consumed"/> until it needs more.</summary>
@@ -47,6 +54,7 @@ public sealed unsafe partial class TlsSession
         if (type == ContentType.ApplicationData && typeAt > 0)
         {
             _controlRecordsInRow = 0;
+            EarnKeyUpdate();
             return new OpenResult(OpenKind.Data, recordBytes, HeaderBytes, typeAt);
         }
 
@@ -97,6 +105,8 @@ public sealed unsafe partial class TlsSession
         {
             case PostHandshakeAction.None:
                 break;
+            case PostHandshakeAction.UpdateReadKeys or PostHandshakeAction.UpdateBothKeys when --_keyUpdatesLeft < 0:
+                return Fail(TlsAlert.UnexpectedMessage, "more KeyUpdates than data calls for", TlsFailureReason.Flood);
             case PostHandshakeAction.UpdateReadKeys:
                 _read.Update();
                 break;
@@ -113,6 +123,13 @@ public sealed unsafe partial class TlsSession
         }
 
         return new OpenResult(OpenKind.Control, recordBytes, 0, 0);
+    }
+
+    private void EarnKeyUpdate()
+    {
+        if (_keyUpdatesLeft == MaxKeyUpdatesAtOnce || ++_dataRecordsTowardsKeyUpdate < DataRecordsPerKeyUpdate) return;
+        _dataRecordsTowardsKeyUpdate = 0;
+        _keyUpdatesLeft++;
     }
 
     private OpenResult Fail(TlsAlert alert, string message, TlsFailureReason? reason = null)

@@ -73,11 +73,13 @@ internal sealed class RecordForge : IDisposable
         return record;
     }
 
-    internal byte[] Protect(byte[] inner)
+    /// <param name="inner">Content, type and padding.</param>
+    /// <param name="version">legacy_record_version.</param>
+    internal byte[] Protect(byte[] inner, ushort version = 0x0303)
     {
         byte[] record = new byte[5 + inner.Length + 16];
         record[0] = 23;
-        record[1] = record[2] = 3;
+        BinaryPrimitives.WriteUInt16BigEndian(record.AsSpan(1), version);
         BinaryPrimitives.WriteUInt16BigEndian(record.AsSpan(3), (ushort)(inner.Length + 16));
         byte[] nonce = [.. _iv];
         for (int i = 0; i < 8; i++) nonce[4 + i] ^= (byte)(_sequence >> (56 - (8 * i)));
