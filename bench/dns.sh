@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # What does a query cost? Mesh answers beside unbound with local data, forwarded ones beside dnsmasq without cache; dnsperf with 10 clients, 100 outstanding. bench/README.md says how to read it.
-#   bench/dns.sh [SECONDS]      of each measurement, default 5; needs root and the native binary (src/publish.sh, or ZTUNNEL_BINARY)
+#   bench/dns.sh [SECONDS [TSV]]      of each measurement, default 5; TSV: a file that gets lines for bench/run.sh's table; needs root and the native binary (src/publish.sh, or ZTUNNEL_BINARY)
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-readonly SECONDS_EACH=${1:-5} ROUNDS=3 NAMES=200
+readonly SECONDS_EACH=${1:-5} TSV=${2:-} ROUNDS=3 NAMES=200
 readonly ZTUNNEL=${ZTUNNEL_BINARY:-$PWD/artifacts/native/ztunnel}
 readonly POD=zt-bench-dns-$$ OUTSIDE=zt-bench-out-$$ RESOLVER=10.89.0.254
 TICKS=$(getconf CLK_TCK)
@@ -118,4 +118,24 @@ for ((round = 0; round < ROUNDS; round++)); do
   measure "mesh: ztunnel" ztunnel 15053 "$FOLDER/mesh.queries"
   measure "forward: dnsmasq" dnsmasq 5302 "$FOLDER/forward.queries"
   measure "forward: ztunnel" ztunnel 15053 "$FOLDER/forward.queries"
-done
+done | tee "$FOLDER/figures"
+
+# ratio WHAT BOUND COLUMN OURS PEER: ratio of the medians as a line of the table
+ratio() {
+  awk -F '\t' -v what="$1" -v bound="$2" -v column="$3" -v ours="$4" -v peer="$5" '
+    function median(values, count, i, j, swap) {
+      for (i = 2; i <= count; i++) for (j = i; j > 1 && values[j] < values[j - 1]; j--) { swap = values[j]; values[j] = values[j - 1]; values[j - 1] = swap }
+      return count % 2 ? values[(count + 1) / 2] : (values[count / 2] + values[count / 2 + 1]) / 2
+    }
+    $1 == ours { a[++n] = $column } $1 == peer { b[++m] = $column }
+    END { printf "%s\t%s\t1\t%.3f\n", what, bound, median(a, n) / median(b, m) }' "$FOLDER/figures"
+}
+
+if [ -n "$TSV" ]; then
+  {
+    ratio "DNS, mesh answers: rate × unbound" at-least 2 "mesh: ztunnel" "mesh: unbound"
+    ratio "DNS, mesh answers: CPU per query × unbound" at-most 3 "mesh: ztunnel" "mesh: unbound"
+    ratio "DNS, forwarded: rate × dnsmasq" at-least 2 "forward: ztunnel" "forward: dnsmasq"
+    ratio "DNS, forwarded: CPU per query × dnsmasq" at-most 3 "forward: ztunnel" "forward: dnsmasq"
+  } >>"$TSV"
+fi

@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # The end-to-end bench: builds the native programs, installs the peers, and measures all subjects in network namespaces. bench/README.md says how and what.
 #   bench/run.sh [--quick] [--debian13] [--subjects a,b] [--scenarios x,y] [--repetitions N] [--congestion NAME]
+#     --quick       under three minutes, the main subjects, what the budgets ask; otherwise everything, under half an hour, with bench/pods.py, bench/loops.sh and bench/dns.sh
+#     --debian13    every subject inside a Debian 13 root (OpenSSL 3.5, what the image ships) instead of this machine's user land; without the three other programs
+#   bench/run.sh --micro            every microbenchmark with BenchmarkDotNet (JIT), then compiled ahead of time
 #   bench/run.sh --allocations      only the check that what allocates nothing still allocates nothing
 #   bench/run.sh --scale            only what a mesh of 100,000 and of 1,000,000 workloads costs
 #   bench/run.sh --clean            removes namespaces that a killed run left behind
@@ -32,6 +35,14 @@ openssl             /usr/bin/openssl
 nginx-light         /usr/sbin/nginx
 libnginx-mod-stream /usr/lib/nginx/modules/ngx_stream_module.so
 haproxy             /usr/sbin/haproxy
+stunnel4            /usr/bin/stunnel4
+iperf3              /usr/bin/iperf3
+curl                /usr/bin/curl
+python3             /usr/bin/python3
+dnsperf             /usr/bin/dnsperf
+unbound             /usr/sbin/unbound
+dnsmasq-base        /usr/sbin/dnsmasq
+dnsutils            /usr/bin/dig
 PACKAGES
   [ "${#missing[@]}" -eq 0 ] && return
   echo "installing ${missing[*]}" >&2
@@ -41,13 +52,14 @@ PACKAGES
 }
 
 make_debian13() {
-  [ -d "$DEBIAN13" ] && return
+  [ -x "$DEBIAN13/usr/bin/stunnel4" ] && return
   command -v debootstrap >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq debootstrap >/dev/null
   mkdir -p "$CACHE"
   rm -rf "$DEBIAN13.part"
   echo "making a Debian 13 root in $DEBIAN13 (two minutes, once)" >&2
-  debootstrap --variant=minbase --include=libssl3t64,openssl,ca-certificates,nginx-core,libnginx-mod-stream,haproxy trixie "$DEBIAN13.part" >"$CACHE/debootstrap.log" 2>&1 \
+  debootstrap --variant=minbase --include=libssl3t64,openssl,ca-certificates,nginx-core,libnginx-mod-stream,haproxy,stunnel4 trixie "$DEBIAN13.part" >"$CACHE/debootstrap.log" 2>&1 \
     || fail "debootstrap failed; the log is $CACHE/debootstrap.log"
+  rm -rf --one-file-system "$DEBIAN13"
   mv "$DEBIAN13.part" "$DEBIAN13"
 }
 
@@ -79,8 +91,20 @@ run_apart() {
   return "$code"
 }
 
+# 50,000 connections need 100,000 descriptors in each proxy. Root may raise the hard limit where it has CAP_SYS_RESOURCE; where not, the bench takes what there is and says so.
+raise_descriptor_limit() {
+  prlimit --pid $$ --nofile=1048576:1048576 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+}
+
+# What has programs of its own: pods, loops, DNS. Their budget lines go to the file.
+measure_elsewhere() {
+  bench/pods.py --tsv "$1" || fail "bench/pods.py failed"
+  bench/loops.sh --tsv "$1" || fail "bench/loops.sh failed"
+  bench/dns.sh 3 "$1" || fail "bench/dns.sh failed"
+}
+
 main() {
-  local options=() with_root=() subjects=""
+  local options=() with_root=() subjects="" everything=yes elsewhere=""
   while [ $# -gt 0 ]; do
     case "$1" in
       --allocations) exec dotnet run --project bench/Ztunnel.Microbenchmarks --configuration Release -- --allocations bench/baselines/allocations.json ;;
@@ -92,12 +116,14 @@ main() {
         done
         exit ;;
       --clean) need_root; publish_bench; exec "$BENCH" clean ;;
-      --debian13) need_root; make_debian13; with_root=(--root "$DEBIAN13"); shift ;;
-      --quick) options+=(--quick); shift ;;
+      --micro) micro; exit ;;
+      --debian13) need_root; make_debian13; with_root=(--root "$DEBIAN13") everything=no; shift ;;
+      --quick) options+=(--quick) everything=no; shift ;;
       --subjects | --scenarios | --repetitions | --congestion)
         [ $# -ge 2 ] || fail "$1: expected a value"
         [ "$1" != --subjects ] || subjects=$2
         options+=("$1" "$2")
+        everything=no
         shift 2 ;;
       *) fail "$1: no such option; the first lines of this file list them" ;;
     esac
@@ -109,8 +135,14 @@ main() {
   case ",$subjects," in
     ,, | *,ztunnel*) src/publish.sh ;;
   esac
-  # 10,000 connections need 20,000 descriptors in a proxy; where the limit cannot be raised the bench scales and says so.
-  ulimit -n 1048576 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+  raise_descriptor_limit
+  if [ "$everything" = yes ]; then
+    elsewhere=$(mktemp)
+    # shellcheck disable=SC2064 # the name, now
+    trap "rm -f '$elsewhere'" EXIT
+    measure_elsewhere "$elsewhere"
+    options+=(--elsewhere "$elsewhere")
+  fi
   run_apart "$BENCH" run "${options[@]}" "${with_root[@]}" --ztunnel "$PWD/artifacts/native/ztunnel" --output "$PWD/bench/results" \
     --commit "$(revision)" --command "$COMMAND"
 }

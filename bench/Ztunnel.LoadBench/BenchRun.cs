@@ -13,10 +13,13 @@ namespace Ztunnel.LoadBench;
 /// </summary>
 internal sealed class BenchRun(BenchSettings settings, TimeProvider time, TextWriter progress)
 {
-    /// <summary>A run during which strangers used more of the processors than this is done again, as often as the settings allow.</summary>
+    /// <summary>A run during which strangers used more of the processors than this is done again, while the settings' patience lasts.</summary>
     private const double MaxForeignShare = 0.15;
 
+    private const int MaxAttempts = 3;
+
     private readonly List<SubjectBench> _benches = [];
+    private TimeSpan _patience = settings.Patience;
 
     /// <summary>0 when every subject answered every scenario.</summary>
     public async Task<int> RunAsync(CancellationToken cancellation)
@@ -71,38 +74,51 @@ internal sealed class BenchRun(BenchSettings settings, TimeProvider time, TextWr
     private async Task<ScenarioReport> AskAsync(Scenario scenario, CancellationToken cancellation)
     {
         progress.Write($"{scenario.Name} ");
-        SubjectBench[] asked = [.. _benches.Where(bench => (!scenario.IsAboutProxies || bench.Subject.IsCaptured) && (!scenario.IsAboutTls || bench.Subject.IsEncrypted))];
-        var results = asked.ToDictionary(static bench => bench, static _ => new List<LoadResult>());
-        var errors = new Dictionary<SubjectBench, string>();
-        for (int repetition = 0; repetition < settings.Repetitions; repetition++)
+        SubjectBench[] asked = [.. _benches.Where(bench => scenario.Concerns(bench.Subject) && (settings.HasNamedSubjects || scenario.IsCore || bench.Subject.IsMain))];
+        var tallies = asked.ToDictionary(static bench => bench, static _ => new Tally());
+        if (scenario.IsConcurrent)
         {
-            for (int turn = 0; turn < asked.Length; turn++)
+            await Task.WhenAll(asked.Select(bench => Task.Run(() => AddAsync(tallies[bench], bench, scenario, cancellation), cancellation)));
+        }
+        else
+        {
+            for (int repetition = 0; repetition < settings.Repetitions; repetition++)
             {
-                SubjectBench bench = asked[(turn + repetition) % asked.Length];
-                try
+                for (int turn = 0; turn < asked.Length; turn++)
                 {
-                    results[bench].Add(await MeasureAsync(bench, scenario, cancellation));
+                    SubjectBench bench = asked[(turn + repetition) % asked.Length];
+                    await AddAsync(tallies[bench], bench, scenario, cancellation);
                 }
-                catch (BenchException exception)
-                {
-                    errors[bench] = exception.Message;
-                    progress.WriteLine($"\n{bench.Subject.Name}: {exception.Message}");
-                }
-
-                progress.Write('.');
             }
         }
 
         progress.WriteLine();
-        return new ScenarioReport(scenario, [.. asked.Select(bench => Summarise(bench.Subject.Name, scenario, results[bench], errors.GetValueOrDefault(bench)))]);
+        return new ScenarioReport(scenario, [.. asked.Select(bench => Summarise(bench.Subject.Name, scenario, tallies[bench].Results, tallies[bench].Error))]);
+    }
+
+    private async Task AddAsync(Tally tally, SubjectBench bench, Scenario scenario, CancellationToken cancellation)
+    {
+        try
+        {
+            tally.Results.Add(await MeasureAsync(bench, scenario, cancellation));
+        }
+        catch (BenchException exception)
+        {
+            tally.Error = exception.Message;
+            progress.WriteLine($"\n{bench.Subject.Name}: {exception.Message}");
+        }
+
+        progress.Write('.');
     }
 
     private async Task<LoadResult> MeasureAsync(SubjectBench bench, Scenario scenario, CancellationToken cancellation)
     {
         LoadResult best = await bench.RunAsync(scenario, cancellation);
-        for (int attempt = 1; attempt < settings.Attempts && ForeignShare(best) > MaxForeignShare; attempt++)
+        for (int attempt = 1; attempt < MaxAttempts && ForeignShare(best) > MaxForeignShare && _patience > TimeSpan.Zero; attempt++)
         {
+            long startedAt = time.GetTimestamp();
             LoadResult again = await bench.RunAsync(scenario, cancellation);
+            _patience -= time.GetElapsedTime(startedAt);
             best = ForeignShare(again) < ForeignShare(best) ? again : best;
         }
 
@@ -129,12 +145,21 @@ internal sealed class BenchRun(BenchSettings settings, TimeProvider time, TextWr
 
     private void Publish(MachineFacts facts, List<ScenarioReport> reports)
     {
-        string table = TableWriter.Write(reports) + BudgetTable.Write(reports, settings.Root is not null, facts.AesSecondsPerGib);
+        IReadOnlyList<BudgetRow> budgets = [.. BudgetTable.Evaluate(reports, settings.Root is not null, facts.AesSecondsPerGib), .. settings.Elsewhere is null ? [] : BudgetRow.ReadFile(settings.Elsewhere)];
+        string table = BudgetTable.Write(budgets) + TableWriter.Write(reports);
         progress.WriteLine(table);
-        Directory.CreateDirectory(settings.OutputFolder);
         string name = Path.Combine(settings.OutputFolder, time.GetUtcNow().ToString("yyyyMMdd-HHmmss", CultureInfo.InvariantCulture) + (settings.Root is null ? "" : "-debian13"));
+        Directory.CreateDirectory(name);
         File.WriteAllText(name + ".md", $"{facts.ToText()}\n{table}");
-        JsonReport.Write(name + ".json", facts, reports);
-        progress.WriteLine($"written: {name}.md, {name}.json");
+        JsonReport.Write(name + ".json", facts, reports, budgets);
+        ChartBook.Write(name, facts, reports);
+        progress.WriteLine($"written: {name}.md, {name}.json, charts in {name}/");
+    }
+
+    private sealed class Tally
+    {
+        public List<LoadResult> Results { get; } = [];
+
+        public string? Error { get; set; }
     }
 }

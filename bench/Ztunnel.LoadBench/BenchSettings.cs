@@ -7,17 +7,21 @@ namespace Ztunnel.LoadBench;
 /// <summary>What `run` was asked for.</summary>
 internal sealed record BenchSettings
 {
-    private static readonly string[] DefaultSubjects = ["direct", "relay", "nginx", "nginx-2", "haproxy", "ztunnel", "ztunnel-2"];
-    private static readonly string[] QuickSubjects = ["direct", "relay", "nginx", "haproxy", "ztunnel"];
 
     public required IReadOnlyList<Subject> Subjects { get; init; }
+
+    /// <summary>Subjects that a run names are asked everything, the main ones or not.</summary>
+    public required bool HasNamedSubjects { get; init; }
 
     public required IReadOnlyList<Scenario> Scenarios { get; init; }
 
     public required int Repetitions { get; init; }
 
-    /// <summary>How often one measurement may be made until the machine was quiet enough during it.</summary>
-    public required int Attempts { get; init; }
+    /// <summary>How long the run may spend on measuring again what strangers on the processors disturbed.</summary>
+    public required TimeSpan Patience { get; init; }
+
+    /// <summary>What other programs of bench/ measured in the same run, a line each; null: nothing.</summary>
+    public required string? Elsewhere { get; init; }
 
     public required BinaryPaths Binaries { get; init; }
 
@@ -38,10 +42,12 @@ internal sealed record BenchSettings
         string[] subjects = arguments.List("--subjects");
         var settings = new BenchSettings
         {
-            Subjects = [.. (subjects.Length > 0 ? subjects : isQuick ? QuickSubjects : DefaultSubjects).Select(Subject.Find)],
+            Subjects = [.. subjects.Length > 0 ? subjects.Select(Subject.Find) : Subject.All.Where(subject => !isQuick || subject.IsMain)],
+            HasNamedSubjects = subjects.Length > 0,
             Scenarios = ScenarioCatalogue.Select(arguments.List("--scenarios"), isQuick),
-            Repetitions = arguments.Number("--repetitions", isQuick ? 2 : 5),
-            Attempts = isQuick ? 1 : 3,
+            Repetitions = arguments.Number("--repetitions", isQuick ? 2 : 3),
+            Patience = isQuick ? TimeSpan.Zero : TimeSpan.FromMinutes(2),
+            Elsewhere = arguments.Find("--elsewhere"),
             Binaries = new BinaryPaths(Environment.ProcessPath!, arguments.Find("--ztunnel")),
             Root = arguments.Find("--root"),
             OutputFolder = arguments.Text("--output"),

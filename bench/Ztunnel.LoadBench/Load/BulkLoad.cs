@@ -11,13 +11,13 @@ internal sealed class BulkLoad : LoadLoop
     private readonly byte[] _buffer = new byte[256 * 1024];
     private readonly bool _isUp;
 
-    public BulkLoad(IPEndPoint target, int streams, bool isUp)
-        : base(target)
+    public BulkLoad(IPEndPoint[] targets, bool isUp)
+        : base(targets[0])
     {
         _isUp = isUp;
         // Nothing that a compressing or deduplicating layer could like.
         new Random(1).NextBytes(_buffer);
-        foreach (int fd in OpenConnections([.. Enumerable.Repeat(target, streams)], (byte)(isUp ? 'S' : 'G'), TimeSpan.FromSeconds(10)))
+        foreach (int fd in OpenConnections(targets, (byte)(isUp ? 'S' : 'G'), TimeSpan.FromSeconds(10)))
         {
             Epoll.Add(fd, isUp ? Epoll.Out : Epoll.In);
         }

@@ -13,12 +13,12 @@ internal sealed class EchoLoad : LoadLoop
     private readonly long[] _sentAt;
     private readonly int[] _missingBytes;
 
-    public EchoLoad(IPEndPoint target, int connections, int messageBytes)
-        : base(target)
+    public EchoLoad(IPEndPoint[] targets, int messageBytes)
+        : base(targets[0])
     {
         _message = new byte[messageBytes];
         _message.AsSpan().Fill((byte)'E');
-        List<int> opened = OpenConnections([.. Enumerable.Repeat(target, connections)], (byte)'E', TimeSpan.FromSeconds(10));
+        List<int> opened = OpenConnections(targets, (byte)'E', TimeSpan.FromSeconds(20));
         _sentAt = new long[opened.Max() + 1];
         _missingBytes = new int[opened.Max() + 1];
         foreach (int fd in opened)

@@ -33,9 +33,11 @@ internal sealed class LoadClient
             "down" => client.RunBulk(isUp: false),
             "echo" => client.RunEcho(),
             "connect" => client.RunConnect(),
-            "beside" => client.RunEchoBesideBulk(),
-            "idle" => client.RunIdle(),
-            _ => throw new UsageException($"--kind {kind}: expected up, down, echo, connect, beside or idle"),
+            "open" => client.RunOpen(),
+            "beside" => client.RunEchoBesideBulk(isUp: true),
+            "beside-down" => client.RunEchoBesideBulk(isUp: false),
+            "idle" => new IdleRun(arguments, client._target, client._watched).Run(),
+            _ => throw new UsageException($"--kind {kind}: expected up, down, echo, open, connect, beside, beside-down or idle"),
         };
         Console.WriteLine(JsonSerializer.Serialize(result, LoadResultJson.Default.LoadResult));
         return 0;
@@ -46,7 +48,7 @@ internal sealed class LoadClient
 
     private LoadResult RunBulk(bool isUp)
     {
-        using var load = new BulkLoad(_target, _arguments.Number("--connections"), isUp);
+        using var load = new BulkLoad(Targets(), isUp);
         using var arrived = new SharedCounter(_counter);
         long arrivedBefore = 0;
         long bytes = 0;
@@ -56,8 +58,15 @@ internal sealed class LoadClient
 
     private LoadResult RunEcho()
     {
-        using var load = new EchoLoad(_target, _arguments.Number("--connections"), _arguments.Number("--bytes"));
+        using var load = new EchoLoad(Targets(), _arguments.Number("--bytes"));
         load.Run(Window(), _usage.Begin, _usage.End);
+        return Result(load);
+    }
+
+    private LoadResult RunOpen()
+    {
+        using var load = new OpenLoad(Targets(), _arguments.Number("--bytes"), _arguments.Number("--rate"));
+        load.Run(Window(), _usage.Begin, () => { _usage.End(); load.RecordUnanswered(); });
         return Result(load);
     }
 
@@ -69,52 +78,28 @@ internal sealed class LoadClient
         return load.IsExhausted && load.Errors == 0 ? throw new InvalidOperationException("the fresh addresses did not last for the window") : Result(load);
     }
 
-    /// <summary>One echo connection on its own thread while others carry bulk: what an interactive user notices of a backup.</summary>
-    private LoadResult RunEchoBesideBulk()
+    private LoadResult RunEchoBesideBulk(bool isUp)
     {
-        using var bulk = new BulkLoad(_target, _arguments.Number("--connections"), isUp: true);
-        using var echo = new EchoLoad(_target, connections: 1, _arguments.Number("--bytes"));
+        using var bulk = new BulkLoad(Targets(), isUp);
+        using var echo = new EchoLoad([.. Enumerable.Repeat(_target, _arguments.Number("--mice"))], _arguments.Number("--bytes"));
         using var arrived = new SharedCounter(_counter);
-        LoadWindow window = Window();
-        var thread = new Thread(() => bulk.Run(window, static () => { }, static () => { })) { IsBackground = true, Name = "bulk" };
-        thread.Start();
-        long arrivedBefore = 0;
-        long bytes = 0;
-        echo.Run(window, () => { arrivedBefore = arrived.Value; _usage.Begin(); }, () => { bytes = arrived.Value - arrivedBefore; _usage.End(); });
-        thread.Join();
-        return Result(echo) with { Bytes = bytes, Errors = echo.Errors + bulk.Errors, FirstError = echo.FirstError ?? bulk.FirstError };
+        var run = new BesideRun(bulk, echo, () => isUp ? arrived.Value : bulk.BytesReceived);
+        run.Run(_arguments.Seconds("--warm-up"), _arguments.Seconds("--seconds"), _usage.Begin, _usage.End);
+        return Result(echo) with { Bytes = run.BytesBeside, BytesPerSecondAlone = run.BytesPerSecondAlone, Errors = echo.Errors + bulk.Errors, FirstError = echo.FirstError ?? bulk.FirstError };
     }
 
-    private LoadResult RunIdle()
+    /// <summary>One target for each connection: the application's address, or some of the server pod's further ones in turn, each with a tunnel of its own.</summary>
+    private IPEndPoint[] Targets()
     {
-        using var load = new IdleLoad(_target);
-        // The first connection brings what all share (a tunnel, caches); it is not the price of one more.
-        load.GrowTo(1);
-        List<MemoryPoint> points = [Settled(load.Count)];
-        int fresh = _arguments.Number("--fresh-count", 0);
-        if (fresh > 0)
+        int connections = _arguments.Number("--connections");
+        int addresses = _arguments.Number("--fresh-count", 0);
+        if (addresses == 0)
         {
-            var addresses = new FreshAddresses(IPAddress.Parse(_arguments.Text("--fresh-from")), fresh, _target.Port);
-            load.GrowBy([.. Enumerable.Range(0, fresh).Select(index => new IPEndPoint(addresses.At(index), _target.Port))]);
-            points.Add(Settled(load.Count));
+            return [.. Enumerable.Repeat(_target, connections)];
         }
 
-        foreach (string step in _arguments.List("--steps"))
-        {
-            load.GrowTo(int.Parse(step, NumberStyles.None, CultureInfo.InvariantCulture));
-            points.Add(Settled(load.Count));
-        }
-
-        load.CloseAll();
-        points.Add(Settled(0));
-        return new LoadResult { Seconds = 0, Memory = [.. points] };
-    }
-
-    /// <summary>Resident memory once the proxies have come to rest: what a burst needed for a moment has been given back, or is kept for good.</summary>
-    private MemoryPoint Settled(int connections)
-    {
-        Thread.Sleep(_arguments.Seconds("--settle"));
-        return new MemoryPoint(connections, [.. _watched.Select(static group => ProcessUsage.ResidentBytes(group))]);
+        var fresh = new FreshAddresses(IPAddress.Parse(_arguments.Text("--fresh-from")), addresses, _target.Port);
+        return [.. Enumerable.Range(0, connections).Select(index => new IPEndPoint(fresh.At(index % addresses), _target.Port))];
     }
 
     private LoadWindow Window() => LoadWindow.StartNow(_arguments.Seconds("--warm-up"), _arguments.Seconds("--seconds"));

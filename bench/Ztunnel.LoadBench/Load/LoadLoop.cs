@@ -50,7 +50,7 @@ internal abstract class LoadLoop(IPEndPoint target) : IDisposable
                 return;
             }
 
-            int count = _epoll.Wait(timeoutMilliseconds: 10);
+            int count = WaitForEvents();
             for (int index = 0; index < count; index++)
             {
                 (int fd, uint events) = _epoll[index];
@@ -60,6 +60,9 @@ internal abstract class LoadLoop(IPEndPoint target) : IDisposable
     }
 
     public void Dispose() => _epoll.Dispose();
+
+    /// <summary>Waits for events, shortly: the edges of the window are looked at in between.</summary>
+    protected virtual int WaitForEvents() => _epoll.Wait(timeoutMilliseconds: 10);
 
     protected abstract void OnEvent(int fd, uint events);
 

@@ -18,7 +18,7 @@ internal sealed class PlainRelay
     private readonly IPEndPoint _destination;
     private readonly int _listener;
     private readonly byte[] _buffer = new byte[BufferBytes];
-    private readonly Side?[] _sides = new Side?[1 << 16];
+    private readonly Side?[] _sides = new Side?[1 << 18];
     private readonly Queue<Side> _ready = new();
 
     public PlainRelay(IPEndPoint local, IPEndPoint destination)

@@ -27,11 +27,14 @@ internal sealed record LoadResult
     /// <summary>CPU seconds of everything else on the machine within the window.</summary>
     public double ForeignCpuSeconds { get; init; }
 
+    /// <summary>Of bulk streams before the echoes beside them began.</summary>
+    public double BytesPerSecondAlone { get; init; }
+
     public MemoryPoint[] Memory { get; init; } = [];
 }
 
-/// <summary>Resident bytes of each watched group with so many connections open.</summary>
-internal sealed record MemoryPoint(int Connections, long[] ResidentBytes);
+/// <summary>Resident bytes and descriptors of each watched group with so many connections open, or so long after the last one left; wires are the connections between the proxies.</summary>
+internal sealed record MemoryPoint(int Connections, int SecondsSinceLeft, long[] ResidentBytes, int[] Descriptors, int Wires);
 
 /// <summary>JSON without reflection: the program is compiled ahead of time.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]

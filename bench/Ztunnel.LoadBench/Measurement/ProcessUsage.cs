@@ -21,6 +21,8 @@ internal static class ProcessUsage
         return Parse(line["VmRSS:".Length..].Replace("kB", "", StringComparison.Ordinal).Trim()) * 1024;
     });
 
+    public static int Descriptors(IEnumerable<int> processes) => processes.Sum(static id => Directory.EnumerateFileSystemEntries($"/proc/{id}/fd").Count());
+
     /// <summary>Seconds all processors were busy since boot, whoever used them.</summary>
     public static double MachineBusySeconds()
     {

@@ -25,6 +25,8 @@ internal static class Libc
     public const int SHUT_WR = 1;
     public const int EPOLL_CLOEXEC = 0x80000;
 
+    public const int PR_SET_TIMERSLACK = 29;
+
     private const string Library = "libc";
 
     [DllImport(Library, SetLastError = true)]
@@ -70,5 +72,19 @@ internal static class Libc
     internal static extern int epoll_wait(int epoll, ref int eventWords, int count, int timeoutMilliseconds);
 
     [DllImport(Library, SetLastError = true)]
+    internal static extern int epoll_pwait2(int epoll, ref int eventWords, int count, ref Timespec timeout, nint signals, nint signalsLength);
+
+    [DllImport(Library, SetLastError = true)]
+    internal static extern int prctl(int option, nuint value, nuint third, nuint fourth, nuint fifth);
+
+    [DllImport(Library, SetLastError = true)]
     internal static extern int kill(int pid, int signal);
+}
+
+/// <summary>struct timespec of the 64-bit architectures.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct Timespec
+{
+    public long Seconds;
+    public long Nanoseconds;
 }

@@ -5,7 +5,7 @@ namespace Ztunnel.LoadBench.Reports;
 /// <summary>Everything that was measured, each repetition, for programs that compare runs or draw.</summary>
 internal static class JsonReport
 {
-    public static void Write(string path, MachineFacts facts, IEnumerable<ScenarioReport> reports)
+    public static void Write(string path, MachineFacts facts, IEnumerable<ScenarioReport> reports, IEnumerable<BudgetRow> budgets)
     {
         using FileStream file = File.Create(path);
         using var json = new Utf8JsonWriter(file, new JsonWriterOptions { Indented = true });
@@ -17,6 +17,18 @@ internal static class JsonReport
         }
 
         json.WriteEndObject();
+        json.WriteStartArray("budgets");
+        foreach (BudgetRow row in budgets)
+        {
+            json.WriteStartObject();
+            json.WriteString("what", row.What);
+            json.WriteString("budget", row.Bound.ToString());
+            json.WriteNumber("measured", row.Value);
+            json.WriteBoolean("met", row.IsMet);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
         json.WriteStartObject("scenarios");
         foreach (ScenarioReport report in reports)
         {

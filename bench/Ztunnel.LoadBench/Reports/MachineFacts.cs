@@ -50,5 +50,8 @@ internal sealed record MachineFacts(IReadOnlyDictionary<string, string> Lines, d
         return line is not null && double.TryParse(line.Split(':')[^1], CultureInfo.InvariantCulture, out double bytesPerSecond) ? 1024.0 * 1024 * 1024 / bytesPerSecond : double.NaN;
     }
 
+    /// <summary>The little that stands below a chart's title.</summary>
+    public string ToLine() => string.Join(", ", new[] { "date", "commit", "user land", "OpenSSL" }.Select(name => Lines[name]));
+
     public string ToText() => string.Join('\n', Lines.Select(static line => $"* {line.Key}: {line.Value}"));
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Ztunnel.LoadBench.Measurement;
 using Ztunnel.LoadBench.Subjects;
 using Ztunnel.LoadBench.Topology;
 
@@ -8,119 +7,103 @@ namespace Ztunnel.LoadBench.Scenarios;
 /// <summary>All scenarios by name, in the order they run. A new one is an entry here; a new kind of load is a class in Load.</summary>
 internal static class ScenarioCatalogue
 {
-    private const double Gib = 1024.0 * 1024 * 1024;
-    private const int ManyConnections = 10_000;
+    /// <summary>Of these a quick run asks; they hold every budget of the data path but the one about memory after the connections left.</summary>
+    private static readonly string[] Quick =
+        ["up-1", "up-16", "down-1", "echo-1", "echo-16", "echo-64", "open-1", "beside", "connect", "handshake", IdleScenarios.Idle, IdleScenarios.Tunnels];
 
-    /// <summary>Descriptors that a proxy needs besides two for each connection.</summary>
-    private const int SpareDescriptors = 1000;
-
-    public static readonly Metric[] KibAt1K = Metric.KibPer("conn at 1k", "connection_1k");
-    public static readonly Metric[] KibAt10K = Metric.KibPer("conn at 10k", "connection_10k");
-    public static readonly Metric[] KibPerTunnel = Metric.KibPer("tunnel", "tunnel");
-
-    /// <summary>10,000 connections, or as many as the machine's descriptor limit allows a process that needs two for each.</summary>
-    public static int ManyIdleConnections { get; } = Math.Min(ManyConnections, (FileLimit.Hard - SpareDescriptors) / 2 / 500 * 500);
-
-    public static IReadOnlyList<Scenario> All { get; } =
+    public static IReadOnlyList<Scenario> All(bool isQuick) =>
     [
-        Bulk("up-1", "1 stream, client to server", "up", connections: 1),
-        Bulk("up-16", "16 streams, client to server", "up", connections: 16),
-        Bulk("down-1", "1 stream, server to client", "down", connections: 1),
-        Bulk("down-16", "16 streams, server to client", "down", connections: 16),
-        Echo("echo-1", connections: 1, bytes: 1),
-        Echo("echo-16", connections: 16, bytes: 1),
-        Echo("echo-64", connections: 64, bytes: 1),
-        Echo("echo-1k-1", connections: 1, bytes: 1024),
-        Echo("echo-1k-16", connections: 16, bytes: 1024),
-        Echo("echo-1k-64", connections: 64, bytes: 1024),
-        new Scenario
-        {
-            Name = "beside", Question = "1-byte echo beside 4 bulk streams (upload)", Load = ["--kind", "beside", "--connections", "4", "--bytes", "1"],
-            Read = static result => [(Metric.P50, result.Latency?.P50 ?? double.NaN), (Metric.P99, result.Latency?.P99 ?? double.NaN), .. Throughput(result)],
-        },
+        .. new[] { 1, 4, 16, 64 }.Select(static streams => Bulk("up", streams)),
+        .. new[] { 1, 4, 16, 64 }.Select(static streams => Bulk("down", streams)),
+        .. from bytes in new[] { 1, 1024, 16 * 1024 } from connections in new[] { 1, 16, 64, 256 } select Echo(connections, bytes),
+        Open("open-1", bytes: 1, rate: 8000),
+        Open("open-1k", bytes: 1024, rate: 8000),
+        Open("open-16k", bytes: 16 * 1024, rate: 2000),
+        Spread("few-tunnels", "echo", connections: 512, addresses: 2),
+        Spread("many-tunnels", "echo", connections: 512, addresses: 256),
+        Spread("up-16-tunnels", "up", connections: 16, addresses: 16),
+        Beside("beside", "1-byte echo beside 4 bulk streams up, through the same tunnel", "beside", mice: 1, bytes: 1),
+        Beside("beside-down", "1-byte echo beside 4 bulk streams down, through the same tunnel", "beside-down", mice: 1, bytes: 1),
+        Beside("beside-16", "16 connections with 1 KiB echo beside 4 bulk streams up", "beside", mice: 16, bytes: 1024),
         new Scenario
         {
             Name = "connect", Question = "new connections: 16 clients connect, echo 1 byte, close; tunnels are warm",
-            Load = ["--kind", "connect", "--connections", "16"], Read = Rate,
+            Load = static _ => ["--kind", "connect", "--connections", "16"], IsCore = true, Read = Readings.Rate,
         },
         new Scenario
         {
             Name = "handshake", Question = "the same to a fresh address each time: a full mutual handshake for each",
-            Load = ["--kind", "connect", "--connections", "16", "--fresh-from", Testbed.FreshFirst, "--fresh-count", Text(ZtunnelSubject.FreshAddressCount)],
+            Load = static _ => ["--kind", "connect", "--connections", "16", .. FreshAddresses(ZtunnelSubject.FreshAddressCount)],
             // The window must end before the fresh addresses do: 4,096 last 2.4 s at 1,700 a second.
-            WarmUp = TimeSpan.FromSeconds(0.2), Measured = TimeSpan.FromSeconds(1.2), NeedsNewPair = true, IsAboutTls = true, Read = Rate,
+            WarmUp = TimeSpan.FromSeconds(0.2), Measured = TimeSpan.FromSeconds(1.2), NeedsNewPair = true, IsAboutTls = true, Read = Readings.Rate,
         },
-        new Scenario
-        {
-            Name = "idle", Question = $"resident memory at rest and for each idle connection, at 1,000 and at {ManyIdleConnections}",
-            Load = ["--kind", "idle", "--steps", $"1000,{ManyIdleConnections}", "--settle", "0.5"], NeedsNewPair = true, IsAboutProxies = true,
-            Read = static result => [.. AtRest(result), .. Each(result, 1, KibAt1K), .. Each(result, 2, KibAt10K)],
-        },
-        new Scenario
-        {
-            Name = "idle-tunnels", Question = "resident memory for each idle tunnel: 1,000 connections to 1,000 addresses",
-            Load = ["--kind", "idle", "--fresh-from", Testbed.FreshFirst, "--fresh-count", "1000", "--settle", "0.5"], NeedsNewPair = true, IsAboutProxies = true,
-            Read = static result => [.. AtRest(result), .. Each(result, 1, KibPerTunnel)],
-        },
+        .. IdleScenarios.All(isQuick),
     ];
 
     public static IReadOnlyList<Scenario> Select(IReadOnlyList<string> names, bool isQuick)
     {
-        if (names.FirstOrDefault(static name => All.All(scenario => scenario.Name != name)) is { } unknown)
+        IReadOnlyList<Scenario> all = All(isQuick);
+        if (names.FirstOrDefault(name => all.All(scenario => scenario.Name != name)) is { } unknown)
         {
-            throw new BenchException($"--scenarios {unknown}: expected some of {string.Join(", ", All.Select(static scenario => scenario.Name))}");
+            throw new BenchException($"--scenarios {unknown}: expected some of {string.Join(", ", all.Select(static scenario => scenario.Name))}");
         }
 
-        string[] leftOutWhenQuick = ["down-16", "echo-1k-1", "echo-1k-64"];
-        return [.. All.Where(scenario => names.Count > 0 ? names.Contains(scenario.Name) : !isQuick || !leftOutWhenQuick.Contains(scenario.Name)).Select(scenario => isQuick ? Shorten(scenario) : scenario)];
+        IEnumerable<Scenario> chosen = names.Count > 0 ? all.Where(scenario => names.Contains(scenario.Name)) : isQuick ? all.Where(static scenario => Quick.Contains(scenario.Name)) : all;
+        return [.. isQuick ? chosen.Select(Shorten) : chosen];
     }
 
     private static Scenario Shorten(Scenario scenario) => scenario with { WarmUp = scenario.WarmUp / 1.5, Measured = scenario.Measured / 2 };
 
-    private static Scenario Bulk(string name, string question, string kind, int connections) => new()
+    private static Scenario Bulk(string direction, int streams) => new()
+    {
+        Name = $"{direction}-{streams}",
+        Question = $"{Count(streams, "stream")}, {(direction == "up" ? "client to server" : "server to client")}",
+        Load = _ => ["--kind", direction, "--connections", Text(streams)],
+        IsCore = streams is 1 or 16,
+        Read = Readings.Throughput,
+    };
+
+    private static Scenario Echo(int connections, int bytes) => new()
+    {
+        Name = $"echo{(bytes >= 1024 ? $"-{bytes / 1024}k" : "")}-{connections}",
+        Question = $"{Count(connections, "connection")}, {Size(bytes)} echo, closed loop",
+        Load = _ => ["--kind", "echo", "--connections", Text(connections), "--bytes", Text(bytes)],
+        Measured = TimeSpan.FromSeconds(1.2),
+        IsCore = bytes == 1 && connections is 1 or 64,
+        Read = Readings.Rate,
+    };
+
+    private static Scenario Open(string name, int bytes, int rate) => new()
+    {
+        Name = name,
+        Question = $"64 connections, {Size(bytes)} echo at {rate.ToString("N0", CultureInfo.InvariantCulture)} requests/s for every subject, latency from the moment a request was due",
+        Load = _ => ["--kind", "open", "--connections", "64", "--bytes", Text(bytes), "--rate", Text(rate)],
+        Read = Readings.Rate,
+    };
+
+    private static Scenario Spread(string name, string kind, int connections, int addresses) => new()
+    {
+        Name = name,
+        Question = $"{connections} {(kind == "up" ? "streams, client to server" : "connections, 1-byte echo, closed loop")}, spread over {addresses} destinations",
+        Load = _ => ["--kind", kind, "--connections", Text(connections), .. kind == "echo" ? ["--bytes", "1"] : Array.Empty<string>(), .. FreshAddresses(addresses)],
+        Read = kind == "up" ? Readings.Throughput : Readings.Rate,
+    };
+
+    private static Scenario Beside(string name, string question, string kind, int mice, int bytes) => new()
     {
         Name = name,
         Question = question,
-        Load = ["--kind", kind, "--connections", Text(connections)],
-        Read = Throughput,
+        Load = _ => ["--kind", kind, "--connections", "4", "--mice", Text(mice), "--bytes", Text(bytes)],
+        // The window is there twice: bulk alone, then bulk and mice.
+        SetupLimit = TimeSpan.FromSeconds(70),
+        Read = Readings.Beside,
     };
 
-    private static Scenario Echo(string name, int connections, int bytes) => new()
-    {
-        Name = name,
-        Question = $"{connections} connection{(connections == 1 ? "" : "s")}, {bytes}-byte echo, closed loop",
-        Load = ["--kind", "echo", "--connections", Text(connections), "--bytes", Text(bytes)],
-        Measured = TimeSpan.FromSeconds(1.5),
-        Read = Rate,
-    };
+    private static string[] FreshAddresses(int count) => ["--fresh-from", Testbed.FreshFirst, "--fresh-count", Text(count)];
 
-    private static IEnumerable<(Metric Metric, double Value)> Throughput(LoadResult result) =>
-    [
-        (Metric.Throughput, result.Bytes * 8 / result.Seconds / 1e9),
-        (Metric.CpuPerGib, result.CpuSeconds.Sum() / (result.Bytes / Gib)),
-    ];
+    private static string Count(int number, string what) => $"{number} {what}{(number == 1 ? "" : "s")}";
 
-    private static IEnumerable<(Metric Metric, double Value)> Rate(LoadResult result) =>
-    [
-        (Metric.Rate, result.Operations / result.Seconds),
-        (Metric.CpuPer100K, result.CpuSeconds.Sum() / result.Operations * 100_000),
-        (Metric.P50, result.Latency?.P50 ?? double.NaN),
-        (Metric.P99, result.Latency?.P99 ?? double.NaN),
-    ];
-
-    private static IEnumerable<(Metric Metric, double Value)> AtRest(LoadResult result) =>
-    [
-        (Metric.RestClient, result.Memory[0].ResidentBytes[0] / 1024.0 / 1024),
-        (Metric.RestServer, result.Memory[0].ResidentBytes[1] / 1024.0 / 1024),
-    ];
-
-    /// <summary>Growth since the first connection, for each further one, on the two sides.</summary>
-    private static IEnumerable<(Metric Metric, double Value)> Each(LoadResult result, int point, Metric[] sides)
-    {
-        MemoryPoint first = result.Memory[0];
-        MemoryPoint now = result.Memory[point];
-        return sides.Select((metric, side) => (metric, (now.ResidentBytes[side] - first.ResidentBytes[side]) / 1024.0 / (now.Connections - first.Connections)));
-    }
+    private static string Size(int bytes) => bytes >= 1024 ? $"{bytes / 1024} KiB" : $"{bytes}-byte";
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

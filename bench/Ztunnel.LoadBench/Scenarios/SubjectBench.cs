@@ -11,9 +11,6 @@ internal sealed class SubjectBench : IAsyncDisposable
 {
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(15);
 
-    /// <summary>What a load run may take beyond its window: opening thousands of connections, mostly.</summary>
-    private static readonly TimeSpan SetupLimit = TimeSpan.FromSeconds(60);
-
     private readonly SubjectContext _context;
     private readonly string _counter;
     private BackgroundProcess? _server;
@@ -36,6 +33,7 @@ internal sealed class SubjectBench : IAsyncDisposable
         var bench = new SubjectBench(subject, describe(bed));
         try
         {
+            await subject.PrepareAsync(bed);
             bench._server = BackgroundProcess.Start(Path.Combine(bench._context.Folder, "application.log"), new Dictionary<string, string>(),
                 "ip", "netns", "exec", bed.Server, bench._context.Binaries.Bench, "serve", "--listen", $"0.0.0.0:{Testbed.ApplicationPort}", "--counter", bench._counter);
             await bench.StartPairAsync(cancellation);
@@ -57,7 +55,7 @@ internal sealed class SubjectBench : IAsyncDisposable
             await StartPairAsync(cancellation);
         }
 
-        return await LoadAsync(scenario.Load, scenario.WarmUp, scenario.Measured, SetupLimit, cancellation);
+        return await LoadAsync(scenario.Load(Subject), scenario.WarmUp, scenario.Measured, scenario.SetupLimit, cancellation);
     }
 
     public async ValueTask DisposeAsync()

@@ -9,6 +9,8 @@ internal sealed class DirectSubject() : Subject("direct")
 
     public override bool IsEncrypted => false;
 
+    public override bool IsMain => false;
+
     public override Task<ProxyPair> StartAsync(SubjectContext context) => Task.FromResult(new ProxyPair(null, null));
 
     public override Task<string> DescribeAsync(UserLand land, BinaryPaths binaries) => Task.FromResult("");

@@ -9,6 +9,8 @@ internal sealed class HaproxySubject(string name, bool isEncrypted) : Subject(na
 
     public override bool IsEncrypted => isEncrypted;
 
+    public override bool IsMain => isEncrypted;
+
     public override Task<ProxyPair> StartAsync(SubjectContext context)
     {
         BenchCertificates certificates = context.Certificates;

@@ -10,6 +10,8 @@ internal sealed class NginxSubject(string name, int workers) : Subject(name)
 
     public override bool IsEncrypted => true;
 
+    public override bool IsMain => workers == 1;
+
     public override Task<ProxyPair> StartAsync(SubjectContext context)
     {
         BenchCertificates certificates = context.Certificates;

@@ -7,6 +7,8 @@ internal sealed class RelaySubject() : Subject("relay")
 {
     public override bool IsEncrypted => false;
 
+    public override int MostIdleConnections => 50_000;
+
     public override Task<ProxyPair> StartAsync(SubjectContext context)
     {
         BackgroundProcess client = context.Start(context.Bed.Client, "client.log", NoEnvironment,

@@ -13,6 +13,8 @@ internal abstract class Subject(string name)
         new DirectSubject(),
         new RelaySubject(),
         new HaproxySubject("haproxy-plain", isEncrypted: false),
+        new ZtunnelSubject("ztunnel-plain", workers: 1, isPlain: true),
+        new StunnelSubject(),
         new NginxSubject("nginx", workers: 1),
         new NginxSubject("nginx-2", workers: 2),
         new HaproxySubject("haproxy", isEncrypted: true),
@@ -28,9 +30,18 @@ internal abstract class Subject(string name)
     /// <summary>Encrypted on the wire: those that comparisons of encrypting proxies are about.</summary>
     public abstract bool IsEncrypted { get; }
 
+    /// <summary>Asked everything; the others only the core questions, unless a run names its subjects.</summary>
+    public virtual bool IsMain => true;
+
+    /// <summary>How many connections it is asked to hold without traffic; a handshake for each takes its time.</summary>
+    public virtual int MostIdleConnections => 10_000;
+
     public static Subject Find(string name) =>
         All.FirstOrDefault(subject => subject.Name == name)
         ?? throw new BenchException($"--subjects {name}: expected some of {string.Join(", ", All.Select(static subject => subject.Name))}");
+
+    /// <summary>Changes the testbed where the usual capture is not what this subject is about.</summary>
+    public virtual Task PrepareAsync(Testbed bed) => Task.CompletedTask;
 
     /// <summary>Starts both proxies; it need not wait until they serve.</summary>
     public abstract Task<ProxyPair> StartAsync(SubjectContext context);

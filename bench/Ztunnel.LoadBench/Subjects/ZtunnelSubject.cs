@@ -8,13 +8,20 @@ namespace Ztunnel.LoadBench.Subjects;
 /// <summary>
 /// Two of our native binaries in dedicated mode, each beside its workload, with a mesh of two workloads from a file and certificates from the embedded authority.
 /// The server workload has many addresses, so that "a destination without a tunnel" is one more address and not one more process.
+/// Plain: the mesh says that the server does not speak HBONE. Bytes then pass both proxies as they are, outbound capture on one side, inbound plain-text capture on the other.
 /// </summary>
-internal sealed class ZtunnelSubject(string name, int workers) : Subject(name)
+internal sealed class ZtunnelSubject(string name, int workers, bool isPlain = false) : Subject(name)
 {
     /// <summary>How many of the server pod's further addresses the mesh knows.</summary>
     public const int FreshAddressCount = 4096;
 
-    public override bool IsEncrypted => true;
+    public override bool IsEncrypted => !isPlain;
+
+    public override bool IsMain => workers == 1 && !isPlain;
+
+    public override int MostIdleConnections => 50_000;
+
+    public override Task PrepareAsync(Testbed bed) => isPlain ? bed.CaptureInboundAsync() : Task.CompletedTask;
 
     public override Task<ProxyPair> StartAsync(SubjectContext context)
     {
@@ -30,7 +37,7 @@ internal sealed class ZtunnelSubject(string name, int workers) : Subject(name)
         }
 
         CommandResult version = await Command.TryRunAsync(TimeSpan.FromSeconds(10), binaries.Ztunnel, ["version"], CancellationToken.None);
-        return $"{ShortVersion(version.Output)}, dedicated mode, {workers} worker{(workers == 1 ? "" : "s")}";
+        return $"{ShortVersion(version.Output)}, dedicated mode, {workers} worker{(workers == 1 ? "" : "s")}{(isPlain ? ", plain text" : "")}";
     }
 
     /// <summary>Of the line that `ztunnel version` prints, what tells builds apart.</summary>
@@ -51,6 +58,7 @@ internal sealed class ZtunnelSubject(string name, int workers) : Subject(name)
             // Peers do not take the client's address either, and the rules that bring such answers back are not installed here.
             ["ENABLE_ORIG_SRC"] = "false",
             ["IPV6_ENABLED"] = "false",
+            ["PACKET_MARK"] = Testbed.ProxyMark.ToString(CultureInfo.InvariantCulture),
             // Peers write no access log.
             ["RUST_LOG"] = "warn",
             ["ISTIO_META_DNS_CAPTURE"] = "false",
@@ -58,7 +66,7 @@ internal sealed class ZtunnelSubject(string name, int workers) : Subject(name)
         return context.Start(networkNamespace, $"{workload}.log", environment, context.Binaries.Ztunnel!);
     }
 
-    private static string Mesh()
+    private string Mesh()
     {
         var fresh = new FreshAddresses(System.Net.IPAddress.Parse(Testbed.FreshFirst), FreshAddressCount, Testbed.ApplicationPort);
         var addresses = new StringBuilder(Testbed.ServerAddress);
@@ -72,7 +80,7 @@ internal sealed class ZtunnelSubject(string name, int workers) : Subject(name)
             workloads:
             - {uid: "bench//Pod/bench/client", name: client, namespace: bench, trustDomain: cluster.local, serviceAccount: client, node: client, protocol: HBONE, services: {},
                workloadIps: [{{Testbed.ClientAddress}}]}
-            - {uid: "bench//Pod/bench/server", name: server, namespace: bench, trustDomain: cluster.local, serviceAccount: server, node: server, protocol: HBONE, services: {},
+            - {uid: "bench//Pod/bench/server", name: server, namespace: bench, trustDomain: cluster.local, serviceAccount: server, node: server, protocol: {{(isPlain ? "TCP" : "HBONE")}}, services: {},
                workloadIps: [{{addresses}}]}
 
             """;

@@ -19,6 +19,10 @@ internal sealed class Testbed : IAsyncDisposable
     public const int ApplicationPort = 8080;
     public const int CapturePort = 15001;
     public const int WirePort = 15008;
+    public const int ProxyMark = 1337;
+    private const int InboundCapturePort = 15006;
+
+    private bool _capturesInbound;
 
     private Testbed(string subject)
     {
@@ -55,12 +59,19 @@ internal sealed class Testbed : IAsyncDisposable
 
     public Task<string> InAsync(string name, string program, params string[] arguments) => Command.RunAsync("ip", ["netns", "exec", name, program, .. arguments]);
 
-    /// <summary>How many connections the capture rules have redirected since they were made.</summary>
+    /// <summary>Captures in the server pod too what arrives for its application in plain text.</summary>
+    public async Task CaptureInboundAsync()
+    {
+        await InAsync(Server, "iptables", "-t", "nat", "-A", "PREROUTING", "-p", "tcp", "--dport", $"{ApplicationPort}", "-j", "REDIRECT", "--to-ports", $"{InboundCapturePort}");
+        await ForgetClosedSoonAsync(Server);
+        _capturesInbound = true;
+    }
+
+    /// <summary>How many connections the capture rules have redirected since they were made; with inbound capture, those of the side that saw fewer.</summary>
     public async Task<long> CountCapturedAsync()
     {
-        string rules = await InAsync(Client, "iptables", "-t", "nat", "-nvxL", "OUTPUT");
-        return rules.Split('\n').Where(static line => line.Contains("REDIRECT", StringComparison.Ordinal))
-            .Sum(static line => long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], CultureInfo.InvariantCulture));
+        long outbound = CountRedirected(await InAsync(Client, "iptables", "-t", "nat", "-nvxL", "OUTPUT"));
+        return _capturesInbound ? Math.Min(outbound, CountRedirected(await InAsync(Server, "iptables", "-t", "nat", "-nvxL", "PREROUTING"))) : outbound;
     }
 
     /// <summary>Removes the namespaces; whatever still runs in them is ours and ends first.</summary>
@@ -79,6 +90,10 @@ internal sealed class Testbed : IAsyncDisposable
             await RemoveAsync(line.Split(' ')[0]);
         }
     }
+
+    private static long CountRedirected(string rules) =>
+        rules.Split('\n').Where(static line => line.Contains("REDIRECT", StringComparison.Ordinal))
+            .Sum(static line => long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], CultureInfo.InvariantCulture));
 
     private static async Task RemoveAsync(string name)
     {
@@ -100,21 +115,27 @@ internal sealed class Testbed : IAsyncDisposable
     {
         await InAsync(name, "ip", "address", "add", address, "dev", "eth0");
         await InAsync(name, "ip", "link", "set", "eth0", "up");
-        // Many short connections to one address: ports are used again after a second instead of a minute, and none is taken that a proxy listens on.
-        await InAsync(name, "sysctl", "-q", "-w", $"net.ipv4.tcp_congestion_control={congestionControl}", "net.ipv4.ip_local_port_range=20000 65000", "net.ipv4.tcp_tw_reuse=1");
+        // Many short connections to one address: ports are used again after a second instead of a minute, 50,000 fit, and none is taken that a proxy listens on.
+        await InAsync(name, "sysctl", "-q", "-w", $"net.ipv4.tcp_congestion_control={congestionControl}", "net.ipv4.ip_local_port_range=10000 65500", "net.ipv4.ip_local_reserved_ports=15000-15099",
+            "net.ipv4.tcp_tw_reuse=1");
     }
 
     private async Task CaptureAsync()
     {
-        // Only what goes to the application is captured; the proxies' own connection to the wire port passes, whoever they are and whatever marks they know.
+        // Only what goes to the application is captured; the proxies' own connection to the wire port passes, whoever they are. Where the wire is plain text it goes to the same port: a mark tells it apart.
         string[] destinations = [ServerAddress, FreshNetwork];
         foreach (string destination in destinations)
         {
-            await InAsync(Client, "iptables", "-t", "nat", "-A", "OUTPUT", "-p", "tcp", "-d", destination, "--dport", $"{ApplicationPort}", "-j", "REDIRECT", "--to-ports", $"{CapturePort}");
+            await InAsync(Client, "iptables", "-t", "nat", "-A", "OUTPUT", "-p", "tcp", "-d", destination, "--dport", $"{ApplicationPort}", "-m", "mark", "!", "--mark", $"{ProxyMark}", "-j", "REDIRECT", "--to-ports", $"{CapturePort}");
         }
 
-        // 10,000 connections a second would fill the table with dead entries within half a minute.
+        await ForgetClosedSoonAsync(Client);
+    }
+
+    /// <summary>10,000 connections a second would fill the table with dead entries within half a minute.</summary>
+    private Task ForgetClosedSoonAsync(string name)
+    {
         string[] timeouts = ["time_wait", "close", "close_wait", "fin_wait", "last_ack"];
-        await InAsync(Client, "sysctl", ["-q", "-w", .. timeouts.Select(static state => $"net.netfilter.nf_conntrack_tcp_timeout_{state}=3")]);
+        return InAsync(name, "sysctl", ["-q", "-w", .. timeouts.Select(static state => $"net.netfilter.nf_conntrack_tcp_timeout_{state}=3")]);
     }
 }
