@@ -20,7 +20,7 @@ internal sealed record MachineFacts(IReadOnlyDictionary<string, string> Lines, d
             ["machine"] = $"{processor}, {Environment.ProcessorCount} cores, {RuntimeInformation.ProcessArchitecture}, {memory}",
             ["kernel"] = File.ReadAllText("/proc/sys/kernel/osrelease").Trim(),
             ["user land"] = await land.AskAsync("sh", "-c", ". /etc/os-release; echo \"$PRETTY_NAME $(cat /etc/debian_version 2>/dev/null)\""),
-            ["OpenSSL"] = (await land.AskAsync("openssl", "version")).Split('\n')[0],
+            ["OpenSSL"] = (await land.AskAsync("openssl", "version")).Split('\n')[0].Split(" (")[0],
             ["congestion control"] = settings.CongestionControl,
             ["descriptor limit"] = $"{FileLimit.Hard}",
             ["load average before"] = File.ReadAllText("/proc/loadavg").Split(' ')[0],
