@@ -10,24 +10,12 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-readonly BENCH=$PWD/artifacts/bench-native/ztunnel-bench
-readonly CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/ztunnel-bench
-readonly DEBIAN13=$CACHE/trixie
+# shellcheck source=common.sh
+. bench/common.sh
 readonly COMMAND="bench/run.sh $*"
-export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 MSBUILDDISABLENODEREUSE=1
 
-fail() { echo "bench/run.sh: $*" >&2; exit 1; }
-
-need_root() {
-  [ "$(id -u)" -eq 0 ] || fail "network namespaces need root: sudo -E $0 ..."
-}
-
-# Package and a file that it brings.
-install_missing() {
-  local package file missing=()
-  while read -r package file; do
-    [ -e "$file" ] || missing+=("$package")
-  done <<'PACKAGES'
+needed_packages() {
+  cat <<'PACKAGES'
 iproute2            /usr/sbin/ip
 iptables            /usr/sbin/iptables
 procps              /usr/sbin/sysctl
@@ -44,38 +32,6 @@ unbound             /usr/sbin/unbound
 dnsmasq-base        /usr/sbin/dnsmasq
 dnsutils            /usr/bin/dig
 PACKAGES
-  [ "${#missing[@]}" -eq 0 ] && return
-  echo "installing ${missing[*]}" >&2
-  apt-get update -qq
-  # Only their programs are wanted: the services that the packages would start could take ports, and do take memory.
-  DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-}
-
-make_debian13() {
-  [ -x "$DEBIAN13/usr/bin/stunnel4" ] && return
-  command -v debootstrap >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq debootstrap >/dev/null
-  mkdir -p "$CACHE"
-  rm -rf "$DEBIAN13.part"
-  echo "making a Debian 13 root in $DEBIAN13 (two minutes, once)" >&2
-  debootstrap --variant=minbase --include=libssl3t64,openssl,ca-certificates,nginx-core,libnginx-mod-stream,haproxy,stunnel4 trixie "$DEBIAN13.part" >"$CACHE/debootstrap.log" 2>&1 \
-    || fail "debootstrap failed; the log is $CACHE/debootstrap.log"
-  rm -rf --one-file-system "$DEBIAN13"
-  mv "$DEBIAN13.part" "$DEBIAN13"
-}
-
-# Up to date already when nothing changed: publish compares.
-publish_bench() {
-  local framework runtime linker=()
-  runtime=linux-$(uname -m | sed 's/x86_64/x64/; s/aarch64/arm64/')
-  framework=net10.0
-  dotnet restore bench/Ztunnel.LoadBench --verbosity quiet -r "$runtime" -p:ZtunnelTargetFramework=net10.0 -p:ZtunnelNative=true >/dev/null 2>&1 || framework=net9.0
-  command -v clang >/dev/null || linker=(-p:CppCompilerAndLinker=gcc)
-  dotnet publish bench/Ztunnel.LoadBench --configuration Release --verbosity quiet --nologo -m:1 -r "$runtime" \
-    -p:ZtunnelTargetFramework="$framework" -p:ZtunnelNative=true "${linker[@]}" --output "$(dirname "$BENCH")"
-}
-
-revision() {
-  echo "$(git rev-parse --short HEAD)$([ -z "$(git status --porcelain -- src bench)" ] || echo ' with local changes')"
 }
 
 # In a session of its own, so that the kernel schedules it as one group (autogroup), and Ctrl-C reaches this script only, which then asks for an orderly end.
@@ -91,16 +47,18 @@ run_apart() {
   return "$code"
 }
 
-# 50,000 connections need 100,000 descriptors in each proxy. Root may raise the hard limit where it has CAP_SYS_RESOURCE; where not, the bench takes what there is and says so.
-raise_descriptor_limit() {
-  prlimit --pid $$ --nofile=1048576:1048576 2>/dev/null || ulimit -n "$(ulimit -Hn)"
-}
-
 # What has programs of its own: pods, loops, DNS. Their budget lines go to the file.
 measure_elsewhere() {
   bench/pods.py --tsv "$1" || fail "bench/pods.py failed"
   bench/loops.sh --tsv "$1" || fail "bench/loops.sh failed"
   bench/dns.sh 3 "$1" || fail "bench/dns.sh failed"
+}
+
+# The microbenchmarks twice: with BenchmarkDotNet in the JIT, and natively by the program's own loop, since BenchmarkDotNet does not run in a program compiled ahead of time.
+micro() {
+  dotnet run --project bench/Ztunnel.Microbenchmarks --configuration Release -- --filter '*' --artifacts bench/results/micro
+  publish_native bench/Ztunnel.Microbenchmarks artifacts/micro-native
+  artifacts/micro-native/Ztunnel.Microbenchmarks --brief
 }
 
 main() {
@@ -130,7 +88,7 @@ main() {
   done
 
   need_root
-  install_missing
+  needed_packages | install_missing
   publish_bench
   case ",$subjects," in
     ,, | *,ztunnel*) src/publish.sh ;;

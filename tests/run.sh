@@ -137,6 +137,10 @@ run_everything() {
   for project in tests/*.Tests/; do
     run_project "$(basename "$project")"
   done
+  # Counts as one test; bench/README.md says what it compares.
+  if step "allocations" dotnet artifacts/net10.0/bin/Ztunnel.Microbenchmarks/debug/Ztunnel.Microbenchmarks.dll --allocations bench/baselines/allocations.debug.json; then
+    passed=$((passed + 1))
+  fi
   run_script "image" deploy/image/test.sh
   run_script "demo" deploy/local/demo.sh
   run_script "demo with a control plane" deploy/local/demo.sh --xds

@@ -46,7 +46,7 @@ internal sealed record BenchSettings
             HasNamedSubjects = subjects.Length > 0,
             Scenarios = ScenarioCatalogue.Select(arguments.List("--scenarios"), isQuick),
             Repetitions = arguments.Number("--repetitions", isQuick ? 2 : 3),
-            Patience = isQuick ? TimeSpan.Zero : TimeSpan.FromMinutes(2),
+            Patience = isQuick ? TimeSpan.Zero : TimeSpan.FromMinutes(1),
             Elsewhere = arguments.Find("--elsewhere"),
             Binaries = new BinaryPaths(Environment.ProcessPath!, arguments.Find("--ztunnel")),
             Root = arguments.Find("--root"),

@@ -1,10 +1,11 @@
 using System.Runtime.InteropServices;
 using Ztunnel.LoadBench;
 using Ztunnel.LoadBench.Load;
+using Ztunnel.LoadBench.Profiling;
 using Ztunnel.LoadBench.Topology;
 
-// One program in four roles: `run` measures; it starts itself inside the namespaces as `serve` (the application), `load` (its clients) and `relay` (the floor).
-const string Usage = "usage: ztunnel-bench run|clean|serve|load|relay --option value ... (bench/run.sh is the way to start it)";
+// One program in several roles: `run` measures, `profile` says where the CPU goes; they start it inside the namespaces as `serve` (the application), `load` (its clients) and `relay` (the floor).
+const string Usage = "usage: ztunnel-bench run|profile|clean|serve|load|relay --option value ... (bench/run.sh is the way to start it)";
 
 if (args.Length == 0)
 {
@@ -19,6 +20,8 @@ try
     {
         case "run":
             return await RunAsync(BenchSettings.Read(arguments));
+        case "profile":
+            return await ProfileAsync(BenchSettings.Read(arguments));
         case "clean":
             await Testbed.RemoveAllAsync();
             return 0;
@@ -50,14 +53,18 @@ catch (OperationCanceledException)
     return 130;
 }
 
-static async Task<int> RunAsync(BenchSettings settings)
+static Task<int> RunAsync(BenchSettings settings) => AloneAsync(stop => new BenchRun(settings, TimeProvider.System, Console.Out).RunAsync(stop));
+
+static Task<int> ProfileAsync(BenchSettings settings) => AloneAsync(stop => new ProfileRun(settings, Console.Out).RunAsync(TimeProvider.System.GetUtcNow(), stop));
+
+static async Task<int> AloneAsync(Func<CancellationToken, Task<int>> work)
 {
     // Two runs at once would measure each other, and remove each other's namespaces.
     using FileStream onlyOne = new("/run/lock/ztunnel-bench", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
     using var stop = new CancellationTokenSource();
     using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
     using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-    return await new BenchRun(settings, TimeProvider.System, Console.Out).RunAsync(stop.Token);
+    return await work(stop.Token);
 
     void Stop(PosixSignalContext context)
     {

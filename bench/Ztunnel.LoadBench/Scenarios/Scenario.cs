@@ -15,7 +15,7 @@ internal sealed record Scenario
 
     public TimeSpan WarmUp { get; init; } = TimeSpan.FromSeconds(0.3);
 
-    public TimeSpan Measured { get; init; } = TimeSpan.FromSeconds(1.5);
+    public TimeSpan Measured { get; init; } = TimeSpan.FromSeconds(1.2);
 
     /// <summary>What a run may take beyond its window: opening thousands of connections, waiting for rest.</summary>
     public TimeSpan SetupLimit { get; init; } = TimeSpan.FromSeconds(60);

@@ -25,6 +25,9 @@ internal sealed class SubjectBench : IAsyncDisposable
 
     public Subject Subject { get; }
 
+    /// <summary>Both proxies and what they started.</summary>
+    public int[] Processes => [.. _pair?.Processes.SelectMany(static process => process.Family) ?? []];
+
     private Testbed Bed => _context.Bed;
 
     public static async Task<SubjectBench> StartAsync(Subject subject, Func<Testbed, SubjectContext> describe, string congestionControl, CancellationToken cancellation)
