@@ -129,6 +129,11 @@ internal sealed class SubjectBench : IAsyncDisposable
         ];
         string output = await Command.RunAsync(setup + warmUp + measured, "ip", arguments, cancellation);
         LoadResult result = JsonSerializer.Deserialize(output, LoadResultJson.Default.LoadResult) ?? throw new BenchException("the load client printed nothing");
+        if (result is { Operations: 0, Bytes: 0, Memory.Length: 0 } && measured > TimeSpan.FromSeconds(0.5))
+        {
+            throw new BenchException($"{Subject.Name}: nothing arrived within {measured.TotalSeconds} s\n{LogTails()}");
+        }
+
         return result.Errors == 0 ? result : throw new BenchException($"{Subject.Name}: {result.Errors} errors, the first: {result.FirstError}\n{LogTails()}");
     }
 
