@@ -31,14 +31,22 @@ internal static class IdleScenarios
             Name = Idle,
             Question = $"resident memory at rest and for each idle connection{(MostConnections < Steps[^1] ? $" (descriptors allow {MostConnections} at a time)" : "")}, and what is left when all are gone",
             Load = subject => ["--kind", "idle", .. waiting, "--wire-port", Text(Testbed.WirePort), .. Growth(subject, isQuick)],
-            SetupLimit = TimeSpan.FromMinutes(20), NeedsNewPair = true, IsAboutProxies = true, IsConcurrent = true, Read = Readings.Memory,
+            SetupLimit = TimeSpan.FromMinutes(20),
+            NeedsNewPair = true,
+            IsAboutProxies = true,
+            IsConcurrent = true,
+            Read = Readings.Memory,
         };
         yield return new Scenario
         {
             Name = Tunnels,
             Question = "resident memory for each idle tunnel: 1,000 connections to 1,000 addresses",
             Load = _ => ["--kind", "idle", .. waiting, "--wire-port", Text(Testbed.WirePort), "--fresh-from", Testbed.FreshFirst, "--fresh-count", "1000"],
-            SetupLimit = TimeSpan.FromMinutes(5), NeedsNewPair = true, IsAboutProxies = true, IsConcurrent = true, Read = Readings.TunnelMemory,
+            SetupLimit = TimeSpan.FromMinutes(5),
+            NeedsNewPair = true,
+            IsAboutProxies = true,
+            IsConcurrent = true,
+            Read = Readings.TunnelMemory,
         };
     }
 
