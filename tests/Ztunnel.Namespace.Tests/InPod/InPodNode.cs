@@ -13,7 +13,9 @@ internal sealed class InPodNode(TestNamespace network, string folder) : IDisposa
 
     public TestProcess Ztunnel => _ztunnel ?? throw new InvalidOperationException("no ztunnel runs");
 
-    public void Start(string socket)
+    /// <param name="socket">Of the agent.</param>
+    /// <param name="more">Variables beside the usual ones. The resolver is that of /etc/netns, where there is one.</param>
+    public void Start(string socket, params (string Name, string Value)[] more)
     {
         var environment = new Dictionary<string, string>
         {
@@ -29,7 +31,9 @@ internal sealed class InPodNode(TestNamespace network, string folder) : IDisposa
             ["ISTIO_META_DNS_CAPTURE"] = "false",
             ["RUST_LOG"] = "info",
         };
-        _ztunnel = TestProcess.Start("nsenter", environment, $"--net={Namespace.Path}", TestNode.Binary, "proxy", "ztunnel");
+        foreach ((string name, string value) in more)
+            environment[name] = value;
+        _ztunnel = TestProcess.Start("ip", environment, "netns", "exec", Namespace.Name, TestNode.Binary, "proxy", "ztunnel");
     }
 
     public Task WaitForLogAsync(string part) => Ztunnel.WaitForLineAsync(line => line.Contains(part, StringComparison.Ordinal));
