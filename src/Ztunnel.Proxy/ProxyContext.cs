@@ -4,6 +4,7 @@ using Ztunnel.Mesh.Identity;
 using Ztunnel.Mesh.Routing;
 using Ztunnel.Mesh.State;
 using Ztunnel.Proxy.OnDemand;
+using Ztunnel.Proxy.Outbound;
 using Ztunnel.Proxy.Telemetry;
 using Ztunnel.Telemetry.Logging;
 using Ztunnel.Telemetry.Metrics;
@@ -49,6 +50,8 @@ public sealed class ProxyContext
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     internal OnDemandMesh? OnDemand => FetchAddress is null ? null : field ??= new OnDemandMesh(Mesh, Routing, FetchAddress);
+
+    internal HostLookups Lookups { get; } = new();
 
     internal ILogger StateLog => field ??= Logs.CreateLogger("state");
 

@@ -54,6 +54,6 @@ internal static class HostResolver
     private static Task<IPAddress[]> LookUpAsync(ProxyContext context, string hostname, CancellationToken cancellation)
     {
         AddressFamily family = context.Settings.IPv6Enabled ? AddressFamily.Unspecified : AddressFamily.InterNetwork;
-        return Dns.GetHostAddressesAsync(hostname, family, cancellation).WaitAsync(Timeout, context.Time, cancellation);
+        return context.Lookups.LookUpAsync(hostname, family).WaitAsync(Timeout, context.Time, cancellation);
     }
 }
