@@ -72,6 +72,9 @@ public sealed class EventLoop : IDisposable
     /// <summary>Sockets and listeners this loop watches now.</summary>
     public int WatchCount => _watches.Count;
 
+    /// <summary>Timers that are armed now.</summary>
+    public int ArmedTimers => Timers.Count;
+
     /// <summary>The most posted calls that ever waited at once.</summary>
     public int DeepestPostQueue => _posts.DeepestCount;
 

@@ -22,6 +22,7 @@ internal sealed class TimerWheel
     private readonly ulong[] _occupied = new ulong[Levels];
     private readonly Action<TimerNode> _expired;
     private long _now;
+    private int _count;
 
     public TimerWheel(long nowMilliseconds, Action<TimerNode> expired)
     {
@@ -29,12 +30,16 @@ internal sealed class TimerWheel
         _expired = expired;
     }
 
+    /// <summary>Timers that hang in the wheel. Written by the loop's thread, read by whoever wants to know.</summary>
+    public int Count => Volatile.Read(ref _count);
+
     /// <summary>A due time that has passed already counts as the next millisecond, one too far away as the furthest possible.</summary>
     public void Add(TimerNode node, long dueMilliseconds)
     {
         Debug.Assert(node.Slot == TimerNode.NotLinked, "a timer hangs in one slot at a time");
         node.DueMilliseconds = Math.Clamp(dueMilliseconds, _now + 1, _now + MaximumDelay);
         Link(node);
+        Volatile.Write(ref _count, _count + 1);
     }
 
     public void Remove(TimerNode node)
@@ -60,6 +65,7 @@ internal sealed class TimerWheel
         node.Previous = null;
         node.Next = null;
         node.Slot = TimerNode.NotLinked;
+        Volatile.Write(ref _count, _count - 1);
     }
 
     /// <summary>When the wheel must be advanced next: never later than the earliest timer, earlier when a slot has to be refined first. Null without timers.</summary>

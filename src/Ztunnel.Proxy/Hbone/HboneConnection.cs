@@ -31,6 +31,7 @@ internal sealed class HboneConnection : IHttp2Events
     private TunnelStream? _firstStream;
     private NativeBuffer? _readBuffer;
     private ConnectionOutcome _shutdownCause;
+    private bool _isFinishing;   // closed for everybody here, while the peer still reads
 
     public HboneConnection(ITunnelTransport transport, TlsSession session, Http2Role role, Http2Settings settings, DeliveryBatch deliveries, ITunnelOwner owner)
     {
@@ -125,6 +126,8 @@ internal sealed class HboneConnection : IHttp2Events
     /// <summary>Ends now: every stream with <paramref name="cause"/>, the peer with GOAWAY as far as the socket takes it.</summary>
     public void Shutdown(Http2ErrorCode code, ConnectionOutcome cause)
     {
+        if (_isFinishing)
+            Transport.Close([]);
         if (IsClosed)
             return;
 
@@ -237,15 +240,18 @@ internal sealed class HboneConnection : IHttp2Events
     /// <summary>Closes once both sides have said that nothing follows and everything said has left.</summary>
     internal void CloseIfFinished()
     {
-        if (!IsClosed && Http2.IsFinished && !Transport.IsBlocked)
-            Close(_shutdownCause.Reason != EndReason.None ? _shutdownCause : new ConnectionOutcome(EndReason.TunnelLost, "io error: connection closed"), sendCloseNotify: true);
+        if (IsClosed || !Http2.IsFinished || Transport.IsBlocked)
+            return;
+        bool isShutdown = _shutdownCause.Reason != EndReason.None;
+        Close(isShutdown ? _shutdownCause : new ConnectionOutcome(EndReason.TunnelLost, "io error: connection closed"), sendCloseNotify: true, isFinished: !isShutdown);
     }
 
-    private void Close(ConnectionOutcome cause, bool sendCloseNotify)
+    private void Close(ConnectionOutcome cause, bool sendCloseNotify, bool isFinished = false)
     {
         if (IsClosed)
             return;
 
+        (bool isDraining, bool isBlocked) = (Http2.IsDraining, Transport.IsBlocked);
         // Those who lose their connection with the tunnel are told what the way looked like.
         if (_firstStream is not null && !cause.IsSuccess)
             cause = cause with { Way = cause.Way ?? Transport.ReadTcpInfo() };
@@ -258,10 +264,19 @@ internal sealed class HboneConnection : IHttp2Events
         Sender.Release();
         Http2.TakeStreams();
         Http2.Release();
+        // Behind a GOAWAY, with all of ours on its way, a stream that both sides have ended needs no tunnel any more, only its application's time to read.
+        bool isOrderly = _shutdownCause.Reason == EndReason.None && cause.Reason == EndReason.TunnelLost && isDraining && !isBlocked;
         while (_firstStream is { } stream)
-            stream.OnTunnelLost(cause);
-        Transport.Close(closeNotify[..bytes]);
+            stream.OnTunnelLost(cause, isOrderly);
         Session.Dispose();
+        if (isFinished)
+        {
+            _isFinishing = true;
+            Transport.Finish(closeNotify[..bytes], () => _owner.OnClosed(this, cause));
+            return;
+        }
+
+        Transport.Close(closeNotify[..bytes]);
         _owner.OnClosed(this, cause);
     }
 }

@@ -39,4 +39,7 @@ internal interface ITunnelTransport
 
     /// <summary>Ends the transport behind <paramref name="lastRecord"/>, which may be empty and leaves only if there is room for it.</summary>
     void Close(ReadOnlySpan<byte> lastRecord);
+
+    /// <summary>The same for a tunnel that has said everything, where the peer may still be reading: nothing of it may be lost. <paramref name="gone"/> is called once, when the transport has closed.</summary>
+    void Finish(ReadOnlySpan<byte> lastRecord, Action gone);
 }

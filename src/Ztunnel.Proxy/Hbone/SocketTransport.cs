@@ -9,6 +9,7 @@ internal sealed class SocketTransport(LoopSocket socket) : ITunnelTransport, ISo
 {
     private SocketSender? _sender;
     private SocketReceiver? _receiver;
+    private LingeringClose? _finishing;
 
     public EventLoop Loop => socket.Loop;
 
@@ -33,13 +34,21 @@ internal sealed class SocketTransport(LoopSocket socket) : ITunnelTransport, ISo
 
     public void Flush() => _sender!.Run();
 
+    public void Finish(ReadOnlySpan<byte> lastRecord, Action gone)
+    {
+        SayLast(lastRecord);
+        _finishing = new LingeringClose(socket, gone);
+    }
+
     public void Close(ReadOnlySpan<byte> lastRecord)
     {
-        // A blocked socket cannot take it: the peer learns of the end from the FIN.
-        if (!lastRecord.IsEmpty && !IsBlocked)
-            socket.Send(lastRecord);
-        _sender?.Release();
-        _receiver?.Release();
+        if (_finishing is { } finishing)
+        {
+            finishing.Close();
+            return;
+        }
+
+        SayLast(lastRecord);
         socket.Dispose();
     }
 
@@ -49,4 +58,13 @@ internal sealed class SocketTransport(LoopSocket socket) : ITunnelTransport, ISo
 
     // What is still in the receive buffer counts; the read that finds it empty reports the end or the error.
     public void OnHangup() => _receiver!.Run();
+
+    private void SayLast(ReadOnlySpan<byte> lastRecord)
+    {
+        // A blocked socket cannot take it: the peer learns of the end from the FIN.
+        if (!lastRecord.IsEmpty && !IsBlocked)
+            socket.Send(lastRecord);
+        _sender?.Release();
+        _receiver?.Release();
+    }
 }

@@ -152,6 +152,13 @@ internal sealed class StreamTransport : ITunnelTransport, IStreamEnd, ILoopItem
         }
     }
 
+    // The outer stream ends in its own time: nothing is lost with it.
+    public void Finish(ReadOnlySpan<byte> lastRecord, Action gone)
+    {
+        Close(lastRecord);
+        gone();
+    }
+
     public void Close(ReadOnlySpan<byte> lastRecord)
     {
         ReleasePartial();

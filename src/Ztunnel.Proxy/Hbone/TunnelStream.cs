@@ -36,6 +36,7 @@ internal sealed class TunnelStream(HboneConnection tunnel, Http2Stream stream, I
     private DirectionState _toTunnel;
     private DirectionState _toEnd;
     private bool _ended;
+    private bool _hasLeftTunnel;
 
     public HboneConnection Tunnel => tunnel;
 
@@ -245,7 +246,15 @@ internal sealed class TunnelStream(HboneConnection tunnel, Http2Stream stream, I
     }
 
     /// <summary>The tunnel is gone.</summary>
-    public void OnTunnelLost(ConnectionOutcome cause) => End(cause, reset: true);
+    /// <param name="cause">Why.</param>
+    /// <param name="isOrderly">It had served its time: a stream that both sides have ended delivers what it holds, and its bytes are not lost because their application reads slowly.</param>
+    public void OnTunnelLost(ConnectionOutcome cause, bool isOrderly)
+    {
+        if (isOrderly && _toTunnel == DirectionState.Done && _toEnd == DirectionState.Ending)
+            LeaveTunnel();
+        else
+            End(cause, reset: true);
+    }
 
     /// <summary>The application's socket broke.</summary>
     public void OnApplicationFailed(Errno error)
@@ -271,7 +280,16 @@ internal sealed class TunnelStream(HboneConnection tunnel, Http2Stream stream, I
         _ended = true;
         _early?.Clear();
         _end?.Close(outcome, reset);
-        tunnel.Forget(this);
+        LeaveTunnel();
         Owner.OnEnded(this, outcome);
+    }
+
+    private void LeaveTunnel()
+    {
+        if (_hasLeftTunnel)
+            return;
+
+        _hasLeftTunnel = true;
+        tunnel.Forget(this);
     }
 }

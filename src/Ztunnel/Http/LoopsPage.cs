@@ -11,7 +11,7 @@ internal sealed class LoopsPage(LoopGroup loops) : IAdminPage
 {
     // Name and width of each column.
     private static readonly (string Name, int Width)[] Columns =
-        [("loop", 6), ("turns", 12), ("events", 12), ("posts", 10), ("timers", 10), ("busy s", 12), ("longest turn ms", 17), ("turns > 10 ms", 15), ("watched", 9), ("buffers used", 14), ("buffers kept", 14)];
+        [("loop", 6), ("turns", 12), ("events", 12), ("posts", 10), ("timers", 10), ("busy s", 12), ("longest turn ms", 17), ("turns > 10 ms", 15), ("watched", 9), ("armed", 8), ("buffers used", 14), ("buffers kept", 14)];
 
     public string Path => "debug/loops";
 
@@ -29,7 +29,7 @@ internal sealed class LoopsPage(LoopGroup loops) : IAdminPage
             [
                 loop.Index, loop.Metrics.Turns, loop.Metrics.Events, loop.Metrics.Posts, loop.Metrics.TimersFired, Seconds(loop.Metrics.BusyNanoseconds),
                 (Math.Max(loop.Metrics.LongestTurnNanoseconds, loop.Metrics.CurrentTurnNanoseconds) / 1e6).ToString("0.000", CultureInfo.InvariantCulture),
-                loop.Metrics.SlowTurns(1), loop.WatchCount, loop.Buffers.RentedBytes, loop.Buffers.MappedBytes,
+                loop.Metrics.SlowTurns(1), loop.WatchCount, loop.ArmedTimers, loop.Buffers.RentedBytes, loop.Buffers.MappedBytes,
             ];
             for (int column = 0; column < row.Length; column++)
                 text.Append(Convert.ToString(row[column], CultureInfo.InvariantCulture)!.PadRight(Columns[column].Width));

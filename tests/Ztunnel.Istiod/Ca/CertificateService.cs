@@ -21,6 +21,7 @@ public sealed class CertificateService
     private readonly TimeProvider _time;
     private readonly Lock _rotating = new();   // guards what follows
     private TestAuthority? _signer;
+    private TestAuthority? _announced;
     private ImmutableArray<string> _rootPems = [];
     private int _issued;
 
@@ -37,16 +38,24 @@ public sealed class CertificateService
 
     public string RootBundle => Current().Bundle;
 
-    /// <summary>Another root signs from now on; those before stay in the bundle until <see cref="RetireOldRoots"/>.</summary>
-    public void RotateRoot()
+    /// <summary>The next root is in the bundle from now on, and signs with the next <see cref="RotateRoot"/>: who renewed in between trusts its certificates from the first on.</summary>
+    public void AnnounceRoot()
     {
         TestAuthority next = TestAuthority.Create();
         Current();
         lock (_rotating)
         {
             _rootPems = [.. _rootPems, next.RootPem];
-            _signer = next;
+            _announced = next;
         }
+    }
+
+    /// <summary>Another root signs from now on, the announced one if there is one; those before stay in the bundle until <see cref="RetireOldRoots"/>.</summary>
+    public void RotateRoot()
+    {
+        if (_announced is null) AnnounceRoot();
+        lock (_rotating)
+            (_signer, _announced) = (_announced, null);
     }
 
     public void RetireOldRoots()

@@ -13,7 +13,7 @@ public sealed class ScriptCommands(IstiodServer istiod, Action recycleTokens)
 {
     private const string Known =
         "refuse-streams CODE TEXT, accept-streams, refuse-certificates CODE TEXT, accept-certificates, hold, release, delay MILLISECONDS, withhold address|authorization, withhold nothing, "
-        + "duplicate on|off, reverse on|off, garbage on|off, disconnect, recycle, wrong-identity ID, right-identity, rotate-root, retire-roots, recycle-tokens, status";
+        + "duplicate on|off, reverse on|off, garbage on|off, disconnect, recycle, wrong-identity ID, right-identity, announce-root, rotate-root, retire-roots, recycle-tokens, status";
 
     /// <summary>Does what a line says; the result is for whoever wrote it.</summary>
     public string Run(string line)
@@ -40,6 +40,7 @@ public sealed class ScriptCommands(IstiodServer istiod, Action recycleTokens)
             case "recycle": istiod.Recycle(); break;
             case "wrong-identity" when rest.Length > 0: script.WrongIdentity = rest; break;
             case "right-identity": script.WrongIdentity = null; break;
+            case "announce-root": istiod.Authority.AnnounceRoot(); break;
             case "rotate-root": istiod.Authority.RotateRoot(); break;
             case "retire-roots": istiod.Authority.RetireOldRoots(); break;
             case "recycle-tokens": recycleTokens(); break;

@@ -48,6 +48,7 @@ public class TimerWheelTests
             }
 
             AssertNext(wheel, model, now);
+            Assert.Equal(model.Count, wheel.Count);
         }
     }
 

@@ -80,6 +80,39 @@ public sealed class TunnelTransferTests
         Assert.Equal(EndReason.Completed, (await stream.ClientSide.Ended.Task.WaitAsync(TunnelPair.Limit)).Reason);
     }
 
+    /// <summary>Found by the soak: what waited for a slow application was thrown away with its tunnel, though both sides had ended the stream.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Drain_WhileAnApplicationStillReads_LosesNoByte(bool clientDrains)
+    {
+        const int Bytes = 32 * 1024 * 1024;
+        using TunnelPair pair = await TunnelPair.ConnectAsync();
+        using StreamPair stream = await pair.OpenStreamAsync(clientBufferBytes: 16 * 1024);
+        stream.Client.Shutdown(SocketShutdown.Send);
+        Task<byte[]> sent = Applications.SendRandomAsync(stream.Server, Bytes, seed: 1);
+        using var received = System.Security.Cryptography.IncrementalHash.CreateHash(System.Security.Cryptography.HashAlgorithmName.SHA256);
+        byte[] piece = new byte[4096];
+
+        while (!stream.ServerSide.Ended.Task.IsCompleted)
+            received.AppendData(piece, 0, await stream.Client.ReceiveAsync(piece).WaitAsync(TunnelPair.Limit));
+        Assert.False(stream.ClientSide.Ended.Task.IsCompleted, "the application has been as fast as its proxy: nothing waits for it");
+        await pair.OnLoopAsync(() =>
+        {
+            (clientDrains ? pair.ClientTunnel : pair.ServerTunnel).Drain();
+            return true;
+        });
+        using var limit = new CancellationTokenSource(TunnelPair.Limit);
+        while (!await pair.OnLoopAsync(() => pair.ClientTunnel.IsClosed && pair.ServerTunnel.IsClosed))
+            limit.Token.ThrowIfCancellationRequested();
+
+        while (await stream.Client.ReceiveAsync(piece).WaitAsync(TunnelPair.Limit) is var bytes and > 0)
+            received.AppendData(piece, 0, bytes);
+        Assert.Equal(await sent, received.GetHashAndReset());
+        Assert.True((await stream.ClientSide.Ended.Task.WaitAsync(TunnelPair.Limit)).IsSuccess);
+        Assert.Equal(Bytes, stream.ClientSide.ToApplication);
+    }
+
     [Theory]
     [InlineData(Nesting.None)]
     [InlineData(Nesting.ThroughGateway)]

@@ -61,9 +61,10 @@ internal sealed class TunnelPair : IDisposable
     });
 
     /// <summary>Opens a stream through the tunnel; the two sockets returned are the applications.</summary>
-    public async Task<StreamPair> OpenStreamAsync()
+    /// <param name="clientBufferBytes">What the kernel may keep for the client's application; null: what it likes.</param>
+    public async Task<StreamPair> OpenStreamAsync(int? clientBufferBytes = null)
     {
-        (Socket client, SocketHandle clientSide) = ConnectedPair();
+        (Socket client, SocketHandle clientSide) = ConnectedPair(clientBufferBytes);
         (Socket server, SocketHandle serverSide) = ConnectedPair();
         var owner = new StreamOwner();
         var serverOwner = new StreamOwner();
@@ -105,7 +106,7 @@ internal sealed class TunnelPair : IDisposable
     }
 
     /// <summary>A connected TCP pair: one end for the test, the other for a loop.</summary>
-    public static (Socket Test, SocketHandle Loop) ConnectedPair()
+    public static (Socket Test, SocketHandle Loop) ConnectedPair(int? bufferBytes = null)
     {
         using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
@@ -115,6 +116,8 @@ internal sealed class TunnelPair : IDisposable
         using Socket accepted = listener.Accept();
         accepted.Blocking = false;
         accepted.NoDelay = true;
+        if (bufferBytes is { } bytes)
+            test.ReceiveBufferSize = accepted.SendBufferSize = bytes;
         // The loop owns a descriptor of its own; the socket object closes the original.
         return (test, new SocketHandle(NativeDescriptor.Duplicate(accepted), AddressFamily.InterNetwork));
     }

@@ -103,6 +103,9 @@ public sealed class StatePage(StateContext look) : IAdminPage
             json.WriteStartObject();
             json.WriteNumber("busyNanoseconds", loop.Metrics.BusyNanoseconds);
             json.WriteNumber("currentTurnNanoseconds", loop.Metrics.CurrentTurnNanoseconds);
+            json.WriteNumber("watched", loop.WatchCount);
+            json.WriteNumber("armedTimers", loop.ArmedTimers);
+            json.WriteNumber("rentedBytes", loop.Buffers.RentedBytes);
             json.WriteEndObject();
         }
 
