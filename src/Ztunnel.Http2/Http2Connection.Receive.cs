@@ -35,6 +35,8 @@ public sealed partial class Http2Connection
     }
 
     private const int MaxGoAwayDebugBytes = 128;
+    private const int SmallFrameBytes = 4 * 1024;
+    private const int SmallFramesInARow = 4;
 
     private HeaderBytes _headerBytes;
     private PayloadBuffer _payload;
@@ -203,6 +205,7 @@ public sealed partial class Http2Connection
             Fail(Http2ErrorCode.FlowControlError, "connection window overrun");
             return;
         }
+        _flight.Arrived(frame.Length);
         Http2Stream? stream = _streams.Find(frame.StreamId);
         if (stream is null || !AcceptsData(stream, frame))
         {
@@ -212,6 +215,7 @@ public sealed partial class Http2Connection
                 OnClosedStreamData(frame.StreamId);
             return;
         }
+        NoteSize(stream, frame);
         _padding = 0;
         _remaining = frame.Length;
         _dataStream = stream;
@@ -230,6 +234,20 @@ public sealed partial class Http2Connection
             _phase = ReceivePhase.Header;
             EndData();
         }
+    }
+
+    /// <summary>
+    /// Tells streams that say little, for whom windows are kept small, from bulk. Bulk has small frames too, at the end of what one read brought, but not several in a row;
+    /// a short request that ends its stream says it with fewer.
+    /// </summary>
+    private void NoteSize(Http2Stream stream, FrameHeader frame)
+    {
+        if (frame.Length >= SmallFrameBytes)
+            stream.SmallFrames = 0;
+        else if (frame.Length > 0 && stream.SmallFrames < SmallFramesInARow)
+            stream.SmallFrames++;
+        if (stream.SmallFrames == SmallFramesInARow || (stream.SmallFrames > 0 && frame.Has(FrameFlags.EndStream)))
+            _flight.SmallStreamSeen();
     }
 
     private int ReadPadLength(byte padding)

@@ -94,7 +94,9 @@ public sealed partial class Http2Connection
             return;
 
         // Windows do not grow while half of the connection's is held by receivers that do not take their bytes.
-        int growth = _receiveWindow.Unconsumed <= _receiveWindow.Size / 2 ? stream.ReceiveWindow.WantedGrowth(_settings.MaxStreamWindowBytes) : 0;
+        // Nor beyond what the path can hold.
+        int maximum = Math.Min(_settings.MaxStreamWindowBytes, _flight.Bytes);
+        int growth = _receiveWindow.Unconsumed <= _receiveWindow.Size / 2 ? stream.ReceiveWindow.WantedGrowth(maximum) : 0;
         if (growth > 0 && _settings.GrowthBudget is { } budget && !budget.TryTake(growth))
             growth = 0;
         _control.QueueWindowUpdate(stream.Id, stream.ReceiveWindow.TakeUpdate(growth));

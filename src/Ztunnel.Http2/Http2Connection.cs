@@ -32,6 +32,7 @@ public sealed partial class Http2Connection
     private PeerSettings _peer;
     private SendWindow _sendWindow = new(FrameLimits.DefaultWindow);
     private ConnectionReceiveWindow _receiveWindow;
+    private FlightTarget _flight;
     private Shutdown _shutdown;
     private Http2ReceiveResult _result;
     private int _nextStreamId = 1;
@@ -52,6 +53,7 @@ public sealed partial class Http2Connection
         _keepAlive = new KeepAlive(settings, nowMilliseconds);
         _peer = new PeerSettings(settings.StreamsBeforeSettings);
         _receiveWindow = new ConnectionReceiveWindow(settings.ConnectionWindowBytes);
+        _flight = new FlightTarget(_receiveWindow.Size);
         _shutdown = new Shutdown(settings);
         if (role == Http2Role.Client)
         {
@@ -89,7 +91,8 @@ public sealed partial class Http2Connection
     /// <summary>When <see cref="OnTick"/> wants to be called next; earlier calls do no harm.</summary>
     public long NextTickMilliseconds => Math.Min(_keepAlive.NextTickMilliseconds, _shutdown.NextTickMilliseconds);
 
-    internal int SendWindowAvailable => _sendWindow.Available;
+    /// <summary>What the peer takes on all streams together now.</summary>
+    public int SendWindow => _sendWindow.Available;
 
     internal int PeerMaxFrameBytes => _peer.MaxFrame;
 
@@ -138,6 +141,19 @@ public sealed partial class Http2Connection
             default:
                 return action;
         }
+    }
+
+    /// <summary><see cref="OnRoundTrip"/> should be called.</summary>
+    public bool IsRoundTripWanted(long nowMilliseconds) => _flight.IsDue(nowMilliseconds);
+
+    /// <summary>
+    /// How long the path takes at the least, without any queue. From then on the peer may have no more under way to us than fills that path, and streams beside bulk wait no longer than that.
+    /// Without it the windows of the settings are used up to their ends.
+    /// </summary>
+    public void OnRoundTrip(long nowMilliseconds, TimeSpan roundTrip)
+    {
+        _flight.Measure(nowMilliseconds, roundTrip);
+        _receiveWindow.Limit(_flight.Bytes);
     }
 
     /// <summary>

@@ -15,6 +15,9 @@ public sealed class Http2Stream
     /// <summary>Control position behind our HEADERS: DATA may follow only when they have been written.</summary>
     internal long HeadersPosition;
 
+    /// <summary>DATA frames in a row that were small, up to a few; see <see cref="Http2Connection"/>.</summary>
+    internal byte SmallFrames;
+
     /// <summary>Server: we answered. Client: the final answer arrived.</summary>
     internal bool IsAnswered;
 
@@ -41,7 +44,10 @@ public sealed class Http2Stream
     public bool CanSend => (State is Http2StreamState.Open or Http2StreamState.HalfClosedRemote) && (IsAnswered || _connection.Role == Http2Role.Client);
 
     /// <summary>What both windows allow now, never negative.</summary>
-    public int SendWindow => Math.Max(0, Math.Min(OwnSendWindow.Available, _connection.SendWindowAvailable));
+    public int SendWindow => Math.Max(0, Math.Min(OwnSendWindow.Available, _connection.SendWindow));
+
+    /// <summary>The stream's own window allows something, whatever the connection's does.</summary>
+    public bool HasOwnSendWindow => OwnSendWindow.Available > 0;
 
     /// <summary>Payload of the largest DATA frame that may be sent now; 0 while nothing may be sent.</summary>
     public int MaxDataPayload => CanSend ? Math.Min(SendWindow, _connection.PeerMaxFrameBytes) : 0;

@@ -35,7 +35,7 @@ internal struct StreamReceiveWindow(int size)
 
     /// <summary>What the next WINDOW_UPDATE would add to <see cref="Size"/>, or 0.</summary>
     public readonly int WantedGrowth(int maxSize) =>
-        _heldBack && Unconsumed <= Size / 4 && IsUpdateDue ? Math.Min(Size, maxSize - Size) : 0;
+        _heldBack && Unconsumed <= Size / 4 && IsUpdateDue ? Math.Min(Size, Math.Max(0, maxSize - Size)) : 0;
 
     public void Consume(int bytes)
     {

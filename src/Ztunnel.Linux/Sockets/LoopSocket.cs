@@ -50,6 +50,9 @@ public sealed class LoopSocket : PollableSocket
     /// <summary>How the connection's way looks to the kernel; null when it cannot tell, or the socket is closed.</summary>
     public TcpInfo? ReadTcpInfo() => TcpInfo.Read(Descriptor);
 
+    /// <summary>The shortest round trip of the last minutes (<c>tcpi_min_rtt</c>); null when the kernel has no sample. Allocates nothing.</summary>
+    public TimeSpan? ReadShortestRoundTrip() => TcpInfo.ReadShortestRoundTrip(Descriptor);
+
     /// <summary>Leaves this loop, so that another one can attach the socket. Not with an operation waiting.</summary>
     public SocketHandle Detach()
     {

@@ -19,6 +19,9 @@ internal interface ITunnelTransport
     /// <summary>How the way to the peer looks to the kernel: of the outer tunnel, for a tunnel inside another; null when unknown.</summary>
     TcpInfo? ReadTcpInfo();
 
+    /// <summary>The shortest round trip the kernel has seen, which no queue of ours is part of; null when nobody knows the whole way to the peer.</summary>
+    TimeSpan? ReadRoundTrip();
+
     /// <summary>During the handshake: reads once, waiting for something to read.</summary>
     ValueTask<IoResult> ReceiveAsync(NativeBuffer buffer, int offset, TimeSpan timeout);
 

@@ -17,6 +17,8 @@ internal sealed class SocketTransport(LoopSocket socket) : ITunnelTransport, ISo
 
     public TcpInfo? ReadTcpInfo() => socket.ReadTcpInfo();
 
+    public TimeSpan? ReadRoundTrip() => socket.ReadShortestRoundTrip();
+
     public ValueTask<IoResult> ReceiveAsync(NativeBuffer buffer, int offset, TimeSpan timeout) => socket.ReceiveAsync(buffer, offset, timeout);
 
     public ValueTask<IoResult> SendAllAsync(NativeBuffer buffer, int offset, int length, TimeSpan timeout) => socket.SendAllAsync(buffer, offset, length, timeout);

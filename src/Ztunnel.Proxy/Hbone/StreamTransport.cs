@@ -53,6 +53,9 @@ internal sealed class StreamTransport : ITunnelTransport, IStreamEnd, ILoopItem
 
     public TcpInfo? ReadTcpInfo() => _outer.Tunnel.IsClosed ? null : _outer.Tunnel.Transport.ReadTcpInfo();
 
+    // The outer tunnel's kernel knows the way to the gateway, not beyond.
+    public TimeSpan? ReadRoundTrip() => null;
+
     // ---- handshake
 
     public async ValueTask<IoResult> ReceiveAsync(NativeBuffer buffer, int offset, TimeSpan timeout)

@@ -37,6 +37,15 @@ internal sealed class TunnelReceiver(HboneConnection tunnel)
 
         // The buffer is about to be reused: everything gathered from it must have left.
         tunnel.Deliveries.Flush();
+        MeasurePath();
         return tunnel.IsClosed ? end : position;
+    }
+
+    /// <summary>Some hundred times a second while bytes arrive.</summary>
+    private void MeasurePath()
+    {
+        long now = tunnel.Loop.NowMilliseconds;
+        if (!tunnel.IsClosed && tunnel.Http2.IsRoundTripWanted(now) && tunnel.Transport.ReadRoundTrip() is { } roundTrip)
+            tunnel.Http2.OnRoundTrip(now, roundTrip);
     }
 }
