@@ -171,7 +171,7 @@ internal sealed class HboneConnection : IHttp2Events
             return;
         }
 
-        Sender.ScheduleIfControlIsWaiting();
+        Sender.ScheduleIfPossible();
     }
 
     private void OnTick()

@@ -41,4 +41,7 @@ internal enum FillResult : byte
 
     /// <summary>No more bytes will come: the end is to be passed on.</summary>
     Ended,
+
+    /// <summary>The connection's window is used up, or what is left of it is not for this stream: it goes first when there is more. Never the answer of an <see cref="IStreamEnd"/>.</summary>
+    WindowUsedUp,
 }

@@ -2,21 +2,22 @@ namespace Ztunnel.Proxy.Hbone;
 
 /// <summary>
 /// The sending half of a tunnel. Nothing is produced when a stream gets bytes: streams queue up, and at the end of the loop's turn one batch takes control frames first,
-/// then one quantum of every stream in turn, so that small frames of many streams share a record and a <c>send</c>.
+/// then one quantum of every stream in turn (<see cref="SendTurns"/>), so that small frames of many streams share a record and a <c>send</c>.
 /// </summary>
 internal sealed class TunnelSender(HboneConnection tunnel)
 {
-    // A stream alone may fill a batch; beside others it takes less, or its bulk would stand in front of their small answers (design section 1: 64–256 KiB, no measurable difference in throughput).
-    private const int LoneQuantumBytes = 256 * 1024;
-    private const int SharedQuantumBytes = 64 * 1024;
+    // Of the connection's window, what bulk leaves for small streams: they need not wait until the peer has taken what is under way.
+    private const int ReservedWindowBytes = 16 * 1024;
 
-    private TunnelStream? _firstReady;
-    private TunnelStream? _lastReady;
+    private SendTurns _turns;
+
+    // The stream whose turn it is finds the connection's window used up. The order stays as it is until there is more: whoever is last must not be last again.
+    private bool _waitsForWindow;
 
     /// <summary>Puts a stream that has bytes (or an end) into the queue.</summary>
     public void MarkReady(TunnelStream stream)
     {
-        Append(stream);
+        _turns.Add(stream);
         Schedule();
     }
 
@@ -25,6 +26,13 @@ internal sealed class TunnelSender(HboneConnection tunnel)
     {
         if (!tunnel.IsClosed)
             tunnel.Transport.Schedule();
+    }
+
+    /// <summary>After frames of the peer were read: there may be answers to send, or window for those who wait for it.</summary>
+    public void ScheduleIfPossible()
+    {
+        if (tunnel.Http2.HasControlOutput || (_waitsForWindow && tunnel.Http2.SendWindow > ReservedWindowBytes))
+            Schedule();
     }
 
     public void ScheduleIfControlIsWaiting()
@@ -46,18 +54,11 @@ internal sealed class TunnelSender(HboneConnection tunnel)
         if (!writer.TryAppendFrames(tunnel.Http2))
             return writer.Complete();
 
-        while (_firstReady is { } stream)
+        _waitsForWindow = false;
+        while (!_turns.IsEmpty)
         {
-            Dequeue(stream);
-            switch (stream.Fill(ref writer, _firstReady is null ? LoneQuantumBytes : SharedQuantumBytes))
-            {
-                case FillResult.MayHaveMore:
-                    Append(stream);
-                    break;
-                case FillResult.BatchFull:
-                    Prepend(stream);
-                    return writer.Complete();
-            }
+            if (!TakeTurn(ref writer, (TunnelStream)_turns.Take()))
+                return writer.Complete();
         }
 
         // A stream that failed while it was read has left an RST_STREAM.
@@ -65,39 +66,30 @@ internal sealed class TunnelSender(HboneConnection tunnel)
         return writer.Complete();
     }
 
+    /// <summary>What bulk, or a small stream, may take of the connection's window.</summary>
+    public int ConnectionWindowFor(TunnelStream stream) => tunnel.Http2.SendWindow - (stream.IsBulk ? ReservedWindowBytes : 0);
+
     /// <summary>Forgets who waited.</summary>
-    public void Release() => _firstReady = _lastReady = null;
+    public void Release() => _turns.Clear();
 
-    private void Dequeue(TunnelStream stream)
+    /// <returns>False when the batch ends here.</returns>
+    private bool TakeTurn(ref RecordWriter writer, TunnelStream stream)
     {
-        _firstReady = stream.NextReady;
-        if (_firstReady is null)
-            _lastReady = null;
-        stream.NextReady = null;
-        stream.IsQueuedForSending = false;
-    }
-
-    private void Append(TunnelStream stream)
-    {
-        if (stream.IsQueuedForSending)
-            return;
-
-        stream.IsQueuedForSending = true;
-        if (_lastReady is { } last)
-            last.NextReady = stream;
-        else
-            _firstReady = stream;
-        _lastReady = stream;
-    }
-
-    private void Prepend(TunnelStream stream)
-    {
-        if (stream.IsQueuedForSending)
-            return;
-
-        stream.IsQueuedForSending = true;
-        stream.NextReady = _firstReady;
-        _firstReady = stream;
-        _lastReady ??= stream;
+        int windowBefore = tunnel.Http2.SendWindow;
+        FillResult result = stream.Fill(ref writer, _turns.QuantumFor(stream));
+        int bytes = windowBefore - tunnel.Http2.SendWindow;
+        switch (result)
+        {
+            case FillResult.BatchFull:
+                _turns.PutBack(stream);
+                return false;
+            case FillResult.WindowUsedUp:
+                _turns.PutBack(stream);
+                _waitsForWindow = true;
+                return false;
+            default:
+                _turns.Wrote(stream, bytes, hasMore: result == FillResult.MayHaveMore);
+                return true;
+        }
     }
 }

@@ -28,7 +28,7 @@ internal interface ITunnelStreamOwner
 /// </code>
 /// A reset on either side ends both and is carried to the other side as a reset.
 /// </remarks>
-internal sealed class TunnelStream(HboneConnection tunnel, Http2Stream stream, ITunnelStreamOwner owner)
+internal sealed class TunnelStream(HboneConnection tunnel, Http2Stream stream, ITunnelStreamOwner owner) : SendCandidate
 {
     private IStreamEnd? _end;
     private PendingBytes? _early;   // what came before there was an end
@@ -50,11 +50,6 @@ internal sealed class TunnelStream(HboneConnection tunnel, Http2Stream stream, I
 
     /// <summary>Changes when set-up hands the stream over to the connection it is for.</summary>
     public ITunnelStreamOwner Owner { get; set; } = owner;
-
-    /// <summary>The next stream that has bytes for the tunnel; owned by <see cref="TunnelSender"/>.</summary>
-    internal TunnelStream? NextReady { get; set; }
-
-    internal bool IsQueuedForSending { get; set; }
 
     /// <summary>Neighbours among the streams of the tunnel; owned by <see cref="HboneConnection"/>.</summary>
     internal TunnelStream? Previous { get; set; }
@@ -145,9 +140,12 @@ internal sealed class TunnelStream(HboneConnection tunnel, Http2Stream stream, I
         if (_toTunnel == DirectionState.Ending)
             return FinishToTunnel(ref writer);
 
-        int limit = stream.CanSend ? Math.Min(stream.SendWindow, quantumBytes) : 0;
-        if (limit <= 0)
+        if (!stream.CanSend || !stream.HasOwnSendWindow)
             return FillResult.Drained;   // OnSendWindow brings it back
+
+        int limit = Math.Min(Math.Min(stream.SendWindow, quantumBytes), tunnel.Sender.ConnectionWindowFor(this));
+        if (limit <= 0)
+            return FillResult.WindowUsedUp;
 
         FillResult result = end.Fill(ref writer, limit);
         if (result != FillResult.Ended)

@@ -61,6 +61,35 @@ public sealed class TunnelTransferTests
         }));
     }
 
+    /// <summary>Whoever waits for the connection's window keeps its place: woken in a fixed order, the last stream would never see any of it.</summary>
+    [Theory]
+    [InlineData(Nesting.None)]
+    [InlineData(Nesting.ThroughGateway)]
+    public async Task Echo_BesideBulkThatUsesUpTheConnectionWindow_IsAnswered(Nesting nesting)
+    {
+        using TunnelPair pair = await TunnelPair.ConnectAsync(nesting, new ProxySettings { Http2ConnectionWindowBytes = 65_535 });
+        using var enough = new CancellationTokenSource();
+        var bulk = new List<StreamPair>();
+        for (int index = 0; index < 4; index++)
+            bulk.Add(await pair.OpenStreamAsync());
+        using StreamPair echo = await pair.OpenStreamAsync();
+        Task[] transfers = [.. bulk.SelectMany(stream => new[] { Applications.SendUntilAsync(stream.Client, enough.Token), Applications.ReceiveHashAsync(stream.Server) })];
+
+        for (int round = 0; round < 50; round++)
+        {
+            byte[] request = [(byte)round];
+            await echo.Client.SendAsync(request);
+            Assert.Equal(request, await Applications.ReceiveExactlyAsync(echo.Server, 1));
+            await echo.Server.SendAsync(request);
+            Assert.Equal(request, await Applications.ReceiveExactlyAsync(echo.Client, 1));
+        }
+
+        Assert.All(bulk, static stream => Assert.True(stream.ServerSide.ToApplication > 0));
+        await enough.CancelAsync();
+        await Task.WhenAll(transfers).WaitAsync(TunnelPair.Limit);
+        bulk.ForEach(static stream => stream.Dispose());
+    }
+
     [Theory]
     [InlineData(Nesting.None)]
     [InlineData(Nesting.ThroughGateway)]

@@ -27,6 +27,15 @@ internal static class Applications
         return hash.GetHashAndReset();
     }
 
+    /// <summary>Sends without end until it is told to stop; then ends the direction.</summary>
+    public static async Task SendUntilAsync(Socket socket, CancellationToken enough)
+    {
+        byte[] chunk = new byte[ChunkBytes];
+        while (!enough.IsCancellationRequested)
+            await SendAllAsync(socket, chunk);
+        socket.Shutdown(SocketShutdown.Send);
+    }
+
     /// <summary>Receives to the end and returns the hash.</summary>
     public static async Task<byte[]> ReceiveHashAsync(Socket socket)
     {

@@ -27,11 +27,13 @@ internal sealed class TunnelPair : IDisposable
     private readonly LoopGroup _loops;
     private readonly ConcurrentQueue<Exception> _unhandled;
     private readonly ServerOwner _serverOwner;
+    private readonly ProxySettings _settings;
     private readonly TestAuthority _authority = TestAuthority.Create();
     private LoopSocket _serverSocket = null!;
 
-    private TunnelPair(LoopGroup loops, ConcurrentQueue<Exception> unhandled)
+    private TunnelPair(LoopGroup loops, ConcurrentQueue<Exception> unhandled, ProxySettings settings)
     {
+        _settings = settings;
         _loops = loops;
         _unhandled = unhandled;
         _serverOwner = new ServerOwner(this);
@@ -43,10 +45,10 @@ internal sealed class TunnelPair : IDisposable
 
     public HboneConnection ServerTunnel { get; private set; } = null!;
 
-    public static async Task<TunnelPair> ConnectAsync(Nesting nesting = Nesting.None)
+    public static async Task<TunnelPair> ConnectAsync(Nesting nesting = Nesting.None, ProxySettings? settings = null)
     {
         var unhandled = new ConcurrentQueue<Exception>();
-        var pair = new TunnelPair(LoopGroup.Start(1, unhandled.Enqueue), unhandled);
+        var pair = new TunnelPair(LoopGroup.Start(1, unhandled.Enqueue), unhandled, settings ?? new ProxySettings());
         await pair.OnLoopAsync(pair.ConnectSocketsAsync);
         if (nesting != Nesting.None)
             await pair.OnLoopAsync(() => pair.NestAsync(throughGateway: nesting == Nesting.ThroughGateway));
@@ -162,7 +164,7 @@ internal sealed class TunnelPair : IDisposable
         Assert.True(serverResult.Succeeded, serverResult.Outcome.Error);
 
         var deliveries = new DeliveryBatch();
-        var settings = new HboneHttp2(new ProxySettings(), loops: 1);
+        var settings = new HboneHttp2(_settings, loops: 1);
         ClientTunnel = Start(clientTransport, clientResult, Http2Role.Client, settings.Client, deliveries, new ClientOwner());
         ServerTunnel = Start(serverTransport, serverResult, Http2Role.Server, settings.Server, deliveries, _serverOwner);
     }
