@@ -1,8 +1,8 @@
-"""The applications of the recorded scenarios. `reference.py serve PORT...` prints "ready" and serves until it is ended; `reference.py client HOST PORT TEXT [noearly]` prints what it saw, as the recording has it.
+"""The applications of the recorded scenarios. `reference.py serve PORT...` prints "ready" and serves until it is ended; `reference.py client HOST PORT TEXT [noearly|silent]` prints what it saw, as the recording has it.
 `reference.py hold HOST PORT` connects, prints "open" when a word has come back, then how it ended; a line on standard input makes it reset the connection.
 `reference.py load HOST PORT...` makes one connection after the other, to each port in turn, until it is ended.
 
-client: connects, sends TEXT, reads once, ends its sending side, reads to the end; with noearly it sends nothing.
+client: connects, sends TEXT, reads once, ends its sending side, reads to the end; with noearly it sends nothing, with silent it ends as soon as it is connected.
 8080, 8081, 9000 send back what comes; 8083 speaks first; 8084 resets after the first bytes; 8085 says bye, ends its sending side and goes on reading.
 """
 import asyncio
@@ -60,6 +60,8 @@ def client(host, port, text, manner=""):
     try:
         with socket.create_connection((host, port), timeout=20) as connection:
             print("connected")
+            if manner == "silent":
+                return
             if manner != "noearly":
                 connection.sendall(text.encode())
                 print("sent", len(text))
