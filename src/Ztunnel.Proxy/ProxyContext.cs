@@ -3,6 +3,7 @@ using Ztunnel.Linux.Loop;
 using Ztunnel.Mesh.Identity;
 using Ztunnel.Mesh.Routing;
 using Ztunnel.Mesh.State;
+using Ztunnel.Proxy.Accepting;
 using Ztunnel.Proxy.OnDemand;
 using Ztunnel.Proxy.Outbound;
 using Ztunnel.Proxy.Telemetry;
@@ -40,6 +41,9 @@ public sealed class ProxyContext
     public required RoutingContext Routing { get; init; }
 
     public required ILoggerFactory Logs { get; init; }
+
+    /// <summary>Whether new connections are let in; open unless somebody watches the memory.</summary>
+    public AdmissionGate Admission { get; init; } = new();
 
     /// <summary>In on-demand mode (XDS_ON_DEMAND): asks for what the mesh does not have yet. Null: the mesh is complete.</summary>
     public AddressFetcher? FetchAddress { get; init; }

@@ -15,6 +15,7 @@ using Ztunnel.Linux.Loop;
 using Ztunnel.Linux.Sockets;
 using Ztunnel.Mesh.State;
 using Ztunnel.Proxy;
+using Ztunnel.Proxy.Accepting;
 using Ztunnel.Proxy.Telemetry;
 using Ztunnel.Serving;
 using Ztunnel.Settings;
@@ -92,6 +93,8 @@ public static class Daemon
         CertificateTelemetry.AddState(metrics, certificates, time);
         using var localCertificates = new LocalCertificates(mesh, certificates);
         var failures = new FailureJournal();
+        var admission = new AdmissionGate();
+        using MemoryGovernor? memory = MemoryGovernor.Start(settings.Tuning, admission, metrics, time, loggers);
         var proxies = new ProxyFactory(new ProxyContext
         {
             Loops = loops,
@@ -103,6 +106,7 @@ public static class Daemon
             Access = new AccessLog(sink, levels, failures, time),
             Settings = Composition.Proxy(settings),
             Routing = Composition.Routing(settings),
+            Admission = admission,
             FetchAddress = sources.AddressFetcher,
             Revocations = revocation.Revocations,
             Logs = loggers,

@@ -73,6 +73,15 @@ internal static partial class DaemonLog
     [LoggerMessage(22, LogLevel.Warning, "{Warning}")]
     public static partial void SettingLeftOut(ILogger logger, string warning);
 
+    [LoggerMessage(25, LogLevel.Warning, "memory is short: new connections are refused until some is free again")]
+    public static partial void MemoryShort(ILogger logger, long used_bytes, long limit_bytes, long refused);
+
+    [LoggerMessage(26, LogLevel.Information, "memory suffices again: new connections are accepted")]
+    public static partial void MemorySuffices(ILogger logger, long used_bytes, long limit_bytes, long refused);
+
+    [LoggerMessage(27, LogLevel.Warning, "the use of memory cannot be read: {Reason}")]
+    public static partial void MemoryUnreadable(ILogger logger, string reason);
+
     [LoggerMessage(23, LogLevel.Warning, "COMPLIANCE_POLICY=pqc holds between workloads; towards the control plane the TLS library chooses the key exchange, so require the hybrid group there, too")]
     public static partial void PostQuantumBetweenWorkloadsOnly(ILogger logger);
 

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Ztunnel.Linux.Loop;
 using Ztunnel.Linux.Sockets;
+using Ztunnel.Proxy.Connections;
 using Ztunnel.Proxy.Inbound;
 using Ztunnel.Proxy.Outbound;
 using Ztunnel.Proxy.Passthrough;
@@ -42,6 +43,13 @@ internal sealed class ProxyListener(WorkloadProxy proxy, ListenerRole role) : IA
     public void OnAccepted(EventLoop loop, LoopSocket socket)
     {
         WorkloadLoop home = proxy.Home(loop);
+        if (home.Context.Admission.Refuses())
+        {
+            home.Context.Outcomes.Ended(loop.Index, role is ListenerRole.Outbound or ListenerRole.Socks5 ? Reporter.Source : Reporter.Destination, EndReason.MemoryShort);
+            socket.CloseWithReset();
+            return;
+        }
+
         home.Context.Traffic.SocketOpened(loop.Index, role is ListenerRole.Outbound or ListenerRole.Socks5 ? Reporter.Source : Reporter.Destination);
         switch (role)
         {

@@ -16,6 +16,8 @@ public readonly record struct ConnectionOutcome(EndReason Reason, string? Error)
 
     public static ConnectionOutcome Revoked { get; } = new(EndReason.CertificateRevoked, "connection closed: peer certificate revoked by CRL");
 
+    public static ConnectionOutcome MemoryShort { get; } = new(EndReason.MemoryShort, "connection refused: the proxy is short of memory");
+
     /// <summary>How the way to the peer looked to the kernel when a tunnel failed; null where nobody asked.</summary>
     public TcpInfo? Way { get; init; }
 

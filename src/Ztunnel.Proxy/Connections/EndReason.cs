@@ -80,4 +80,7 @@ public enum EndReason : byte
 
     /// <summary>Nothing moved for as long as the settings allow.</summary>
     IdleTimedOut,
+
+    /// <summary>Memory is short: what is open goes on, what is new is refused.</summary>
+    MemoryShort,
 }

@@ -53,6 +53,7 @@ public static class EndReasons
         new("drained", ResponseFlag.None, FaultSide.Proxy, "the proxy or the pod was shut down"),
         new("resource_exhausted", ResponseFlag.Connect, FaultSide.Proxy, "descriptors or memory of the proxy"),
         new("idle_timed_out", ResponseFlag.None, FaultSide.Nobody, "nothing moved for ZTUNNEL_IDLE_TIMEOUT, or for ZTUNNEL_HALF_CLOSED_TIMEOUT behind the end of one side"),
+        new("memory_short", ResponseFlag.Connect, FaultSide.Proxy, "the memory limit of the proxy: new connections are refused above ZTUNNEL_MEMORY_REFUSE_PERCENT of it, open ones go on; raise the limit"),
     ];
 
     public static EndReasonEntry Describe(EndReason reason) => Table[(int)reason];

@@ -30,6 +30,7 @@ public sealed class LogSink : IAsyncDisposable
     private int _batched;
     private int _batchedLines;
     private long _reportedDrops;
+    private long _announcedDrops;
     private long _written;
 
     public LogSink(Stream output, LogSinkSettings settings, TimeProvider time)
@@ -158,10 +159,11 @@ public sealed class LogSink : IAsyncDisposable
     // Behind the lines that were queued when the loss happened, before those that came after it was noticed.
     private void ReportDrops()
     {
+        Flush();
         long lost = Volatile.Read(ref _dropped) - _reportedDrops;
         if (lost == 0)
             return;
-        _reportedDrops += lost;
+        _announcedDrops = lost;
         var buffer = new LogBuffer();
         var line = new LogLine(this, buffer, LogSeverity.Warn, OwnTarget, []);
         line.Message("log lines were dropped because the output did not take them");
@@ -186,12 +188,16 @@ public sealed class LogSink : IAsyncDisposable
             _output.Write(bytes);
             _output.Flush();
             Volatile.Write(ref _written, _written + lines);
+            _reportedDrops += _announcedDrops;
         }
-        catch (IOException)
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
-            // The reader is gone. Proxying goes on; the count is all there is to tell.
-            Interlocked.Add(ref _dropped, lines);
-            _reportedDrops += lines;
+            // The reader is gone or the disk is full. Proxying goes on; the loss is told when there is room again, without the line that was to tell it.
+            Interlocked.Add(ref _dropped, lines - (_announcedDrops > 0 ? 1 : 0));
+        }
+        finally
+        {
+            _announcedDrops = 0;
         }
     }
 

@@ -5,6 +5,9 @@ public sealed record TuningSettings
 {
     private static readonly TimeSpan DefaultDeadline = TimeSpan.FromSeconds(5);
 
+    // At Istio's limit of 1 GiB this leaves 100 MiB to connections that are open.
+    private const int DefaultMemoryRefusePercent = 90;
+
     /// <summary>Number of event loops; see <see cref="Settings.WorkerThreads"/>.</summary>
     public int WorkerThreads { get; init; } = 2;
 
@@ -50,6 +53,12 @@ public sealed record TuningSettings
     /// <summary>How long open connections may finish once a drain begins: CONNECTION_TERMINATION_DEADLINE, else from TERMINATION_GRACE_PERIOD_SECONDS, else 5 s.</summary>
     public TimeSpan TerminationDeadline { get; init; } = DefaultDeadline;
 
+    /// <summary>What the process may use, as resident memory; 0: what its control group says. ZTUNNEL_MEMORY_LIMIT, default 0.</summary>
+    public long MemoryLimitBytes { get; init; }
+
+    /// <summary>From this share of the limit on new connections are refused; 0: never. ZTUNNEL_MEMORY_REFUSE_PERCENT, default 90.</summary>
+    public int MemoryRefusePercent { get; init; } = DefaultMemoryRefusePercent;
+
     /// <summary>What TCP_USER_TIMEOUT is set to, if at all.</summary>
     public TimeSpan? UserTimeout => UserTimeoutEnabled ? KeepAliveTime + KeepAliveInterval * KeepAliveRetries : null;
 
@@ -71,6 +80,8 @@ public sealed record TuningSettings
         KeepAliveRetries = (int)Math.Min(reader.Number<uint>("KEEPALIVE_RETRIES", 9), 127),
         UserTimeoutEnabled = reader.Flag("USER_TIMEOUT_ENABLED", fallback: false),
         TerminationDeadline = ReadDeadline(reader),
+        MemoryLimitBytes = (long)Math.Min(reader.Number<ulong>("ZTUNNEL_MEMORY_LIMIT", 0), long.MaxValue),
+        MemoryRefusePercent = Percent(reader, "ZTUNNEL_MEMORY_REFUSE_PERCENT", DefaultMemoryRefusePercent),
     };
 
     private static int Bytes(SettingReader reader, string name, uint fallback, int minimum, int maximum)
@@ -80,6 +91,15 @@ public sealed record TuningSettings
             return (int)value;
         reader.Invalid(name, reader.Text(name, ""), $"expected a whole number from {minimum} to {maximum}");
         return (int)fallback;
+    }
+
+    private static int Percent(SettingReader reader, string name, byte fallback)
+    {
+        byte value = reader.Number(name, fallback);
+        if (value <= 100)
+            return value;
+        reader.Invalid(name, reader.Text(name, ""), "expected a whole number from 0 to 100");
+        return fallback;
     }
 
     private static int PositiveStreams(SettingReader reader)

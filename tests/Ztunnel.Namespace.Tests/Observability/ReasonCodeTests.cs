@@ -42,6 +42,7 @@ public sealed partial class ReasonCodeTests(RecordedNetwork network)
         ["certificate_revoked"] = "RevocationTests",
         ["bad_request"] = "FrameReplayTests",
         ["resource_exhausted"] = "DedicatedTests",
+        ["memory_short"] = "ResourceFaultTests",
     };
 
     [Fact]

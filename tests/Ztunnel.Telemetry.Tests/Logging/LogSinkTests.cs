@@ -1,4 +1,5 @@
 using System.Text;
+using System.Threading.Channels;
 using Ztunnel.Telemetry.Logging;
 
 namespace Ztunnel.Telemetry.Tests.Logging;
@@ -89,6 +90,27 @@ public sealed class LogSinkTests
     }
 
     [Fact]
+    public async Task Write_DiskFullThenFree_TellsTheLossOnce()
+    {
+        var output = new FullDisk();
+        var sink = new LogSink(output, new LogSinkSettings { GatherTime = TimeSpan.Zero }, TimeProvider.System);
+        for (int i = 0; i < 3; i++)
+        {
+            sink.Write(LogSeverity.Info, Target, $"lost {i}");
+            await output.FailedAsync($"lost {i}");
+        }
+
+        output.Free();
+        sink.Write(LogSeverity.Info, Target, "kept");
+
+        Assert.True(await sink.StopAsync(Patience));
+        Assert.Equal(3, sink.DroppedLines);
+        string[] told = [.. output.Text.TrimEnd('\n').Split('\n').Where(static line => line.Contains("were dropped", StringComparison.Ordinal))];
+        Assert.EndsWith("dropped=3", Assert.Single(told), StringComparison.Ordinal);
+        Assert.Contains("kept", output.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Write_FromManyThreads_EveryLineArrivesWhole()
     {
         using var output = new MemoryStream();
@@ -103,6 +125,35 @@ public sealed class LogSinkTests
         HashSet<string> messages = [.. Encoding.UTF8.GetString(output.ToArray()).TrimEnd('\n').Split('\n').Select(static line => line.Split('\t')[3])];
         Assert.Equal(20_000, messages.Count);
         Assert.Equal(0, sink.DroppedLines);
+    }
+
+    /// <summary>Fails every write until there is room.</summary>
+    private sealed class FullDisk : MemoryStream
+    {
+        private readonly Channel<string> _failures = Channel.CreateUnbounded<string>();
+        private volatile bool _free;
+
+        public string Text => Encoding.UTF8.GetString(ToArray());
+
+        public void Free() => _free = true;
+
+        public async Task FailedAsync(string line)
+        {
+            while (!(await _failures.Reader.ReadAsync().AsTask().WaitAsync(Patience)).Contains(line, StringComparison.Ordinal))
+                continue;
+        }
+
+        public override void Write(ReadOnlySpan<byte> buffer)
+        {
+            if (_free)
+            {
+                base.Write(buffer);
+                return;
+            }
+
+            _failures.Writer.TryWrite(Encoding.UTF8.GetString(buffer));
+            throw new IOException("No space left on device");
+        }
     }
 
     /// <summary>Takes nothing until it is opened.</summary>

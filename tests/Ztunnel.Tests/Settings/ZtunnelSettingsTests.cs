@@ -69,6 +69,8 @@ public sealed class ZtunnelSettingsTests
         { "ZTUNNEL_POOL_MAX_AGE", "10m", "PoolMaxAge", "00:10:00" },
         { null, null, "IdleTimeout", "00:00:00" },
         { "ZTUNNEL_IDLE_TIMEOUT", "1h", "IdleTimeout", "01:00:00" },
+        { "ZTUNNEL_MEMORY_LIMIT", "1073741824", "MemoryLimitBytes", "1073741824" },
+        { "ZTUNNEL_MEMORY_REFUSE_PERCENT", "80", "MemoryRefusePercent", "80" },
         { "ZTUNNEL_HALF_CLOSED_TIMEOUT", "5m", "HalfClosedTimeout", "00:05:00" },
         { null, null, "KeepAliveTime", "00:03:00" },
         { "KEEPALIVE_INTERVAL", "10s", "KeepAliveInterval", "00:00:10" },

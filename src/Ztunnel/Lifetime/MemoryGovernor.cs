@@ -1,0 +1,153 @@
+using Microsoft.Extensions.Logging;
+using Ztunnel.Linux.Process;
+using Ztunnel.Proxy.Accepting;
+using Ztunnel.Settings;
+using Ztunnel.Telemetry.Metrics;
+
+namespace Ztunnel.Lifetime;
+
+/// <summary>
+/// Watches the memory that is left before the kernel kills the process, and has new connections refused while little is: all connections of a node end when it dies, so those that are open count for more than those that want to come.
+/// Looks once a second, ten times as often from half of the limit on. Nothing of it runs on a loop.
+/// </summary>
+internal sealed class MemoryGovernor : IDisposable
+{
+    private static readonly TimeSpan CalmPeriod = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan WatchfulPeriod = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan ReportPeriod = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan CollectPeriod = TimeSpan.FromSeconds(10);
+
+    // From here on memory could be gone before the next calm look: a second of new connections takes some ten MiB.
+    private const double WatchfulShare = 0.5;
+
+    // So far below the mark it must fall before connections are let in again: without a distance it would open and close with every look.
+    private const double RecoveryShare = 0.9;
+
+    private readonly Func<MemoryUse?> _read;
+    private readonly double _refuseShare;
+    private readonly AdmissionGate _gate;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly ITimer _timer;
+    private MemoryUse? _last;
+    private long _reportedAt;
+    private long _collectedAt;
+    private long _reportedRefusals;
+
+    /// <param name="read">What is used and what may be; null: there is no limit at this moment.</param>
+    /// <param name="refusePercent">From this share of the limit on new connections are refused.</param>
+    /// <param name="gate">What lets them in.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="log">Who is told.</param>
+    public MemoryGovernor(Func<MemoryUse?> read, int refusePercent, AdmissionGate gate, TimeProvider time, ILogger log)
+    {
+        _read = read;
+        _refuseShare = refusePercent / 100.0;
+        _gate = gate;
+        _time = time;
+        _log = log;
+        _timer = time.CreateTimer(static state => ((MemoryGovernor)state!).Look(), this, TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Starts it as the settings say; null where they say that nobody is to watch.</summary>
+    public static MemoryGovernor? Start(TuningSettings settings, AdmissionGate gate, MetricRegistry metrics, TimeProvider time, ILoggerFactory loggers)
+    {
+        if (settings.MemoryRefusePercent == 0)
+            return null;
+        var governor = new MemoryGovernor(Source(settings.MemoryLimitBytes), settings.MemoryRefusePercent, gate, time, loggers.CreateLogger("ztunnel"));
+        governor.AddTo(metrics);
+        return governor;
+    }
+
+    /// <summary>The limit and what counts against it: that of ZTUNNEL_MEMORY_LIMIT against resident memory, else the memory controller's.</summary>
+    internal static Func<MemoryUse?> Source(long limitBytes)
+    {
+        if (limitBytes > 0)
+            return () => new MemoryUse(ProcessStatus.ResidentBytes, limitBytes);
+        var group = MemoryCgroup.Find();
+        return () => Nearer(group?.Read(), ReadHeap());
+    }
+
+    internal void AddTo(MetricRegistry metrics)
+    {
+        metrics.AddCallback(
+            MetricGroup.Ztunnel, MetricKind.Gauge, "ztunnel_memory_limit_bytes", "Memory the process may use: ZTUNNEL_MEMORY_LIMIT, else the limit of its control group (unstable)", [],
+            sink => { if (_last is { } use) sink.Report(use.LimitBytes); }, unit: "bytes");
+        metrics.AddCallback(
+            MetricGroup.Ztunnel, MetricKind.Gauge, "ztunnel_memory_used_bytes", "What counts against that limit, without page cache that is not in use (unstable)", [],
+            sink => { if (_last is { } use) sink.Report(use.UsedBytes); }, unit: "bytes");
+        metrics.AddCallback(
+            MetricGroup.Ztunnel, MetricKind.Gauge, "ztunnel_memory_short", "1 while new connections are refused because memory is short (unstable)", [], sink => sink.Report(_gate.IsClosed ? 1 : 0));
+    }
+
+    public void Dispose() => _timer.Dispose();
+
+    // Under a limit of its group the collector keeps the heap below three quarters of that, and fails allocations at it: a second limit, which the group's numbers do not show.
+    private static MemoryUse? ReadHeap()
+    {
+        GCMemoryInfo info = GC.GetGCMemoryInfo();
+        return info.TotalAvailableMemoryBytes > 0 ? new MemoryUse(info.HeapSizeBytes, info.TotalAvailableMemoryBytes) : null;
+    }
+
+    private static MemoryUse? Nearer(MemoryUse? group, MemoryUse? heap) =>
+        group is not { } limited || (heap is { } other && (double)other.UsedBytes / other.LimitBytes > (double)limited.UsedBytes / limited.LimitBytes) ? heap : group;
+
+    private void Look()
+    {
+        TimeSpan next = CalmPeriod;
+        try
+        {
+            next = Judge();
+        }
+        catch (IOException problem) // the group was removed under us, or /proc cannot be read for want of descriptors: looked at again
+        {
+            DaemonLog.MemoryUnreadable(_log, problem.Message);
+        }
+        finally
+        {
+            _timer.Change(next, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    private TimeSpan Judge()
+    {
+        _last = _read();
+        double share = _last is { } use ? (double)use.UsedBytes / use.LimitBytes : 0;
+        if (!_gate.IsClosed && share >= _refuseShare)
+        {
+            _gate.Close();
+            Collect();
+            Report();
+        }
+        else if (_gate.IsClosed && share < _refuseShare * RecoveryShare)
+        {
+            _gate.Open();
+            DaemonLog.MemorySuffices(_log, _last?.UsedBytes ?? 0, _last?.LimitBytes ?? 0, _gate.Refused - _reportedRefusals);
+            _reportedRefusals = _gate.Refused;
+        }
+        else if (_gate.IsClosed && _time.GetElapsedTime(_reportedAt) >= ReportPeriod)
+        {
+            Report();
+        }
+
+        return share >= WatchfulShare ? WatchfulPeriod : CalmPeriod;
+    }
+
+    // What the collector holds and does not need is given back, before anybody suffers for long. It stops all threads for some milliseconds: seldom.
+    private void Collect()
+    {
+        if (_collectedAt != 0 && _time.GetElapsedTime(_collectedAt) < CollectPeriod)
+            return;
+        _collectedAt = _time.GetTimestamp();
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+    }
+
+    private void Report()
+    {
+        long refused = _gate.Refused;
+        DaemonLog.MemoryShort(_log, _last!.Value.UsedBytes, _last.Value.LimitBytes, refused - _reportedRefusals);
+        _reportedRefusals = refused;
+        _reportedAt = _time.GetTimestamp();
+    }
+}
