@@ -267,6 +267,7 @@ public sealed class CertificateStore : IAsyncDisposable
             entry.Error = null;
             entry.Failures = 0;
             DateTimeOffset now = _time.GetUtcNow();
+            entry.ReceivedAt = now;
             renewal = RenewalPolicy.AfterIssue(_settings, now, issued.NotAfter);
             entry.Waiters?.TrySetResult(issued);
             entry.Waiters = null;

@@ -5,6 +5,7 @@ using Ztunnel.Lifetime;
 using Ztunnel.Linux.Loop;
 using Ztunnel.Mesh.Identity;
 using Ztunnel.Mesh.State;
+using Ztunnel.Proxy.Accepting;
 using Ztunnel.Proxy.Telemetry;
 using Ztunnel.Serving;
 using Ztunnel.Telemetry.Logging;
@@ -26,6 +27,8 @@ internal static class AllMetrics
         await using var sink = new LogSink(Stream.Null, new LogSinkSettings(), time);
         metrics.AddBuild("unknown");
         ProcessTelemetry.AddTo(metrics, loops, sink, time);
+        using (var governor = new MemoryGovernor(static () => null, 90, new AdmissionGate(), time, NullLogger.Instance))
+            governor.AddTo(metrics);
         MeshTelemetry.AddTo(metrics, new MeshStore());
         _ = new TrafficMetrics(metrics);
         _ = new TunnelMetrics(metrics);
