@@ -126,9 +126,12 @@ internal sealed class MemoryGovernor : IDisposable
             DaemonLog.MemorySuffices(_log, _last?.UsedBytes ?? 0, _last?.LimitBytes ?? 0, _gate.Refused - _reportedRefusals);
             _reportedRefusals = _gate.Refused;
         }
-        else if (_gate.IsClosed && _time.GetElapsedTime(_reportedAt) >= ReportPeriod)
+        else if (_gate.IsClosed)
         {
-            Report();
+            // With nobody let in little is allocated, and the collector would not come by itself.
+            Collect();
+            if (_time.GetElapsedTime(_reportedAt) >= ReportPeriod)
+                Report();
         }
 
         return share >= WatchfulShare ? WatchfulPeriod : CalmPeriod;

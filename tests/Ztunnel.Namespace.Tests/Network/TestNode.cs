@@ -48,10 +48,15 @@ internal sealed class TestNode(TestNamespace network, string name, string folder
         };
         foreach ((string variable, string value) in more)
             environment[variable] = value;
-        _agent = TestProcess.Start(Binary, "agent", "--pods", PodList, "--socket", Socket, "--dns-capture", "false");
+        StartAgent();
         _ztunnel = TestProcess.Start("nsenter", environment, $"--net={Namespace.Path}", Binary, "proxy", "ztunnel");
         await _ztunnel.WaitForLineAsync(static line => line.Contains("marking server ready", StringComparison.Ordinal));
     }
+
+    public void StartAgent() => _agent = TestProcess.Start(Binary, "agent", "--pods", PodList, "--socket", Socket, "--dns-capture", "false");
+
+    /// <summary>The node agent dies.</summary>
+    public void StopAgent() => _agent?.Dispose();
 
     /// <summary>Waits for an access log line (or any other) that holds all of these.</summary>
     public Task<string> WaitForLogAsync(params string[] parts) =>

@@ -15,15 +15,19 @@ raw              sends what no protocol knows; prints refused, reset, eof, "data
 probe SOURCE     as send, from an address of its own choice
 steady COUNT     as many threads open one connection after the other, prints "running" when each had one; with the end of standard input prints "N ok" or "N ok, M failed: REASON"
 early            sends three words on their own, prints "sent", then what came back for them
+watch            sends a byte, prints "open" when it came back, then waits for the end: prints "reset after SECONDS" or "eof after SECONDS"
+pour             sends for ever, prints "pouring" when some MiB are gone, then how it ended: "reset after SECONDS"
 hold             connects, prints "connected", sends what comes as lines on standard input and prints the answers, then how it ended
 """
 import asyncio
 import errno
 import hashlib
+import resource
 import socket
 import struct
 import sys
 import threading
+import time
 
 from server import CHUNK, pattern
 
@@ -192,6 +196,9 @@ async def many(host, port, count):
 
 
 def crowd(host, port, count):
+    # Not above what is allowed anyway: two descriptors stay for the program itself.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, int(count) + 16)), hard))
     kept = []
     for _ in range(int(count)):
         connection = socket.socket()
@@ -254,6 +261,28 @@ def hold(host, port):
                 print(type(problem).__name__, flush=True)
                 return
         print(ending(connection), flush=True)
+
+
+def watch(host, port):
+    with connect(host, port, 120) as connection:
+        connection.sendall(b"x")
+        connection.recv(2, socket.MSG_WAITALL)
+        print("open", flush=True)
+        begin = time.monotonic()
+        print(f"{ending(connection)} after {time.monotonic() - begin:.1f}")
+
+
+def pour(host, port):
+    with connect(host, port, 120) as connection:
+        for _ in range(16):
+            connection.sendall(b"x" * CHUNK)
+        print("pouring", flush=True)
+        begin = time.monotonic()
+        try:
+            while True:
+                connection.sendall(b"x" * CHUNK)
+        except (ConnectionResetError, BrokenPipeError):
+            print(f"reset after {time.monotonic() - begin:.1f}")
 
 
 def probe(host, port, source):

@@ -156,6 +156,23 @@ public sealed class CertificateStoreTests : IAsyncDisposable
         Assert.Same(hanging.Succeed(), await waiting.WaitAsync(Timeout));
     }
 
+    /// <summary>What was issued in a future that has been taken back is not valid yet for any peer.</summary>
+    [Fact]
+    public async Task Get_ClockSetBackBehindTheIssue_IsFetchedAnew()
+    {
+        WorkloadCertificate old = await IssueAsync(TestMesh.Alice, TimeSpan.FromHours(24));
+        _time.Advance(TimeSpan.FromSeconds(-30));
+        Assert.Same(old, _store.TryGet(TestMesh.Alice));
+
+        _time.Advance(TimeSpan.FromHours(-2));
+
+        Assert.Null(_store.TryGet(TestMesh.Alice));
+        Task<WorkloadCertificate> waiting = GetAsync(TestMesh.Alice);
+        WorkloadCertificate renewed = (await _authority.NextAsync()).Succeed();
+        Assert.Same(renewed, await waiting.WaitAsync(Timeout));
+        Assert.Same(renewed, _store.TryGet(TestMesh.Alice));
+    }
+
     [Fact]
     public async Task Request_ThatHangs_EndsAfterItsTimeLimit()
     {
