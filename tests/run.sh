@@ -39,6 +39,8 @@ nghttp2-proxy       nghttpx
 nghttp2-server      nghttpd
 dnsutils            dig
 dnsmasq-base        dnsmasq
+conntrack           conntrack
+faketime            faketime
 iperf3              iperf3
 tshark              tshark
 musl-tools          musl-gcc

@@ -8,7 +8,7 @@ public sealed partial class TestPageTests
     // A sentence, as opposed to a word that was meant to be replaced.
     private const int ShortestSentence = 30;
 
-    public static TheoryData<string> Pages => ["tests/scenarios.md", "tests/must-match.md", "tests/rfc9113.md", "README.md"];
+    public static TheoryData<string> Pages => ["tests/scenarios.md", "tests/must-match.md", "tests/rfc9113.md", "tests/faults.md", "README.md"];
 
     [Theory]
     [MemberData(nameof(Pages))]
@@ -26,6 +26,7 @@ public sealed partial class TestPageTests
     [InlineData("tests/scenarios.md")]
     [InlineData("tests/must-match.md")]
     [InlineData("tests/rfc9113.md")]
+    [InlineData("tests/faults.md")]
     public void Page_EveryRow_NamesATestOrSaysWhyThereIsNone(string page)
     {
         string[] rows = [.. Read(page).Split('\n').Where(static line => line.StartsWith('|') && !line.StartsWith("|---", StringComparison.Ordinal) && !line.EndsWith("held by |", StringComparison.Ordinal))];

@@ -82,10 +82,10 @@ public sealed class OutageTests
     {
         using ControlPlaneNetwork network = await ControlPlaneNetwork.CreateAsync();
         await network.StartIstiodAsync();
-        await network.StartZtunnelAsync(("SECRET_TTL", "2s"));
+        await network.StartZtunnelAsync(("SECRET_TTL", "4s"));
 
-        // Six seconds at what the server reads: the certificates of both sides expire twice on the way.
-        Task<string> transfer = network.Client.RunAsync("upload", network.Server.Address, 8085, "25165824", TimeSpan.FromSeconds(60));
+        // Nine seconds at what the server reads: the certificates of both sides expire twice on the way.
+        Task<string> transfer = network.Client.RunAsync("upload", network.Server.Address, 8085, "37748736", TimeSpan.FromSeconds(60));
         int served = 0;
         while (!transfer.IsCompleted)
         {
