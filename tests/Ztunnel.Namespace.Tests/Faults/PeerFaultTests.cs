@@ -13,8 +13,9 @@ public sealed class PeerFaultTests(FaultMesh mesh)
     [NamespaceFact]
     public async Task Proxy_StoppedAndContinued_TransferGoesOnAndNoByteIsLost()
     {
+        double before = await ReceivedAsync();
         Task<string> transfer = mesh.Client.RunAsync("transfer", mesh.Victim.Address, 8081, "268435456", TimeSpan.FromSeconds(120));
-        await UntilAsync(async () => await FaultMesh.ReadMetricAsync(mesh.Victim, "istio_tcp_received_bytes_total", "reporter=\"destination\"") > 1_000_000);
+        await UntilAsync(async () => await ReceivedAsync() > before + 1_000_000);
         mesh.Ztunnel(mesh.Victim).Signal("STOP");
 
         // The client's own proxy waits for nobody: others are served as ever while one stands still.
@@ -104,6 +105,8 @@ public sealed class PeerFaultTests(FaultMesh mesh)
             SetMtu(1500);
         }
     }
+
+    private Task<double> ReceivedAsync() => FaultMesh.ReadMetricAsync(mesh.Victim, "istio_tcp_received_bytes_total", "reporter=\"destination\"");
 
     private void SetMtu(int mtu)
     {
