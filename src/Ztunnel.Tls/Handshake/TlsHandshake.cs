@@ -159,7 +159,7 @@ public sealed unsafe class TlsHandshake : IDisposable
         Revocations? revocations = _own.Settings.Revocations;
         // Read before the lists: should others come in between, the peer is judged once more rather than not at all.
         int generation = revocations?.Generation ?? 0;
-        var peer = new PeerIdentity(PeerChain.ReadUriNames(storeContext), PeerChain.ReadVerified(storeContext, _own), generation);
+        var peer = new PeerIdentity(PeerChain.ReadUriNames(storeContext), _expected, revocations is null ? [] : PeerChain.ReadVerified(storeContext, _own), generation);
         if (revocations?.Revokes(peer) == true)
         {
             NoteFailure(new TlsFailure(TlsFailureReason.CertificateRevoked, "invalid peer certificate: Revoked"));

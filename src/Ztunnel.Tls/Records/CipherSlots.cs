@@ -4,7 +4,7 @@ namespace Ztunnel.Tls.Records;
 
 /// <summary>
 /// The expanded keys of one thread: 1.2 KiB of native memory each, while a tunnel is mostly idle. Expanding a key again costs 0.1 to 0.2 µs, less than a record, so a thread keeps a
-/// bounded number of them and gives the oldest to whoever comes next. A hundred thousand idle tunnels hold none.
+/// bounded number of them and gives the oldest to whoever comes next. At rest they are given back; a hundred thousand idle tunnels hold none.
 /// </summary>
 internal sealed class CipherSlots
 {
@@ -55,6 +55,17 @@ internal sealed class CipherSlots
         slot.Clear();
         _free.Push(slot);
     }
+
+    /// <summary>Frees them all: who has one expands its key again for its next record.</summary>
+    internal void Release()
+    {
+        foreach (CipherSlot slot in _slots) slot.Free();
+        _slots.Clear();
+        _slots.TrimExcess();
+        _free.Clear();
+        _free.TrimExcess();
+        _nextVictim = 0;
+    }
 }
 
 /// <summary>One cipher context of the library and whose key is in it.</summary>
@@ -98,5 +109,12 @@ internal sealed unsafe class CipherSlot
         _suite = null;
         LibCrypto.EVP_CIPHER_CTX_reset(Context);
         GC.KeepAlive(this);
+    }
+
+    /// <summary>Leaves its owner without a key.</summary>
+    internal void Free()
+    {
+        Owner = null;
+        _context.Dispose();
     }
 }

@@ -1,5 +1,6 @@
 using Ztunnel.Linux.Loop;
 using Ztunnel.Linux.Process;
+using Ztunnel.Tls.Records;
 
 namespace Ztunnel.Lifetime;
 
@@ -23,6 +24,7 @@ internal sealed class IdleMemory : IDisposable
     private readonly HeapAtRest _heap = new();
     private readonly PagesAtRest _pages = new();
     private long _lastBusy;
+    private Task _givingBack = Task.CompletedTask;   // watched by the next look
 
     public IdleMemory(LoopGroup loops, TimeProvider time)
     {
@@ -30,23 +32,50 @@ internal sealed class IdleMemory : IDisposable
         _timer = time.CreateTimer(static state => ((IdleMemory)state!).Look(), this, Period, Period);
     }
 
+    private int OpenSockets => _loops.Loops.Sum(static loop => loop.WatchCount);
+
     public void Dispose() => _timer.Dispose();
 
     private void Look()
     {
+        if (!_givingBack.IsCompleted)
+            return;
+
         long busy = _loops.Loops.Sum(static loop => loop.Metrics.BusyNanoseconds);
         bool rests = busy - _lastBusy < Period.TotalNanoseconds * RestShare;
         _lastBusy = busy;
-
-        int sockets = _loops.Loops.Sum(static loop => loop.WatchCount);
-        bool collects = _heap.IsWorthCollecting(rests, GC.GetTotalAllocatedBytes(), sockets);
-        if (collects)
+        if (_heap.IsWorthCollecting(rests, GC.GetTotalAllocatedBytes(), OpenSockets))
         {
-            HeapPages.Release();
-            _heap.Collected(GC.GetTotalMemory(forceFullCollection: false), GC.GetTotalAllocatedBytes(), sockets);
+            _pages.Released(busy);
+            _givingBack = GiveBackAsync();
         }
-
-        if (_pages.IsWorthReleasing(rests, busy, afterCollection: collects))
+        else if (_pages.IsWorthReleasing(rests, busy))
+        {
             ProgramPages.Release();
+        }
+    }
+
+    private async Task GiveBackAsync()
+    {
+        await Task.WhenAll(_loops.Loops.Select(ReleaseKeysAsync)).ConfigureAwait(false);
+        HeapPages.Release();
+        _heap.Collected(GC.GetTotalMemory(forceFullCollection: false), GC.GetTotalAllocatedBytes(), OpenSockets);
+        ProgramPages.Release();
+    }
+
+    private static Task ReleaseKeysAsync(EventLoop loop)
+    {
+        var released = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        bool accepted = loop.Post(
+            static released =>
+            {
+                TlsSession.ReleaseExpandedKeys();
+                ((TaskCompletionSource)released!).SetResult();
+            },
+            released);
+        // A loop that has ended holds none.
+        if (!accepted)
+            released.SetResult();
+        return released.Task;
     }
 }

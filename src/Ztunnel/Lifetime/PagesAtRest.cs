@@ -1,6 +1,6 @@
 namespace Ztunnel.Lifetime;
 
-/// <summary>Decides when pages of the program go back: with a collection, which follows large work; else after a rest so long that a client that comes every few seconds finds the program where it was.</summary>
+/// <summary>Decides when pages of the program go back where no collection does that, which follows large work: after a rest so long that a client that comes every few seconds finds the program where it was.</summary>
 internal sealed class PagesAtRest
 {
     // One is a second.
@@ -14,13 +14,16 @@ internal sealed class PagesAtRest
 
     /// <param name="rests">Whether the loops had nothing to do in the last period.</param>
     /// <param name="busyNanoseconds">What they have worked since the start.</param>
-    /// <param name="afterCollection">The heap has just been given back.</param>
-    public bool IsWorthReleasing(bool rests, long busyNanoseconds, bool afterCollection)
+    public bool IsWorthReleasing(bool rests, long busyNanoseconds)
     {
         _looksAtRest = rests ? _looksAtRest + 1 : 0;
-        bool isWorth = afterCollection || (_looksAtRest >= LooksBeforeRelease && busyNanoseconds - _busyAtRelease >= Worth.TotalNanoseconds);
-        if (isWorth)
-            _busyAtRelease = busyNanoseconds;
-        return isWorth;
+        if (_looksAtRest < LooksBeforeRelease || busyNanoseconds - _busyAtRelease < Worth.TotalNanoseconds)
+            return false;
+
+        _busyAtRelease = busyNanoseconds;
+        return true;
     }
+
+    /// <summary>They are given back for another reason.</summary>
+    public void Released(long busyNanoseconds) => _busyAtRelease = busyNanoseconds;
 }

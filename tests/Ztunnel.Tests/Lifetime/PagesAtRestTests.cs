@@ -21,21 +21,21 @@ public sealed class PagesAtRestTests
     {
         var pages = new PagesAtRest();
         Assert.Equal(0, Count(pages, looks: 29, busy: TwoMilliseconds));
-        Assert.False(pages.IsWorthReleasing(rests: false, TwoMilliseconds, afterCollection: false));
+        Assert.False(pages.IsWorthReleasing(rests: false, TwoMilliseconds));
 
         Assert.Equal(0, Count(pages, looks: 29, busy: TwoMilliseconds));
-        Assert.True(pages.IsWorthReleasing(rests: true, TwoMilliseconds, afterCollection: false));
+        Assert.True(pages.IsWorthReleasing(rests: true, TwoMilliseconds));
     }
 
     [Fact]
-    public void IsWorthReleasing_WithCollection_AtOnce()
+    public void IsWorthReleasing_ReleasedForAnotherReason_NotAgain()
     {
         var pages = new PagesAtRest();
+        pages.Released(TwoMilliseconds);
 
-        Assert.True(pages.IsWorthReleasing(rests: true, TwoMilliseconds, afterCollection: true));
         Assert.Equal(0, Count(pages, looks: 100, busy: TwoMilliseconds));
     }
 
     private static int Count(PagesAtRest pages, int looks, long busy) =>
-        Enumerable.Range(0, looks).Count(_ => pages.IsWorthReleasing(rests: true, busy, afterCollection: false));
+        Enumerable.Range(0, looks).Count(_ => pages.IsWorthReleasing(rests: true, busy));
 }

@@ -3,6 +3,7 @@ using Ztunnel.Testing;
 using Ztunnel.Tls.Certificates;
 using Ztunnel.Tls.Handshake;
 using Ztunnel.Tls.Records;
+using Ztunnel.Tls.Revocation;
 
 namespace Ztunnel.Tls.Tests.Handshake;
 
@@ -33,17 +34,20 @@ public sealed class TlsHandshakeTests
     }
 
     [Fact]
-    public void Handshake_WithIntermediates_KeepsTheVerifiedPath()
+    public void Handshake_WithIntermediates_KeepsTheVerifiedPathForRevocation()
     {
+        TlsSettings checking = TlsSettings.Default with { Revocations = new Revocations() };
         TestAuthority root = TestAuthority.CreateRsa("O=root");
         IssuedCertificate bob = root.CreateIntermediate("O=first").CreateIntermediate("O=second").Issue(TestMesh.Bob.ToString());
-        using WorkloadCertificate client = root.IssueWorkload(TestMesh.Alice);
+        using WorkloadCertificate client = root.IssueWorkload(TestMesh.Alice, checking);
         using WorkloadCertificate server = bob.ToWorkload(TestMesh.Bob);
 
         (TlsSession clientSession, TlsSession serverSession) = HandshakePair.Establish(client, server);
 
         byte[][] expected = [bob.Leaf.RawData, .. bob.Intermediates.Select(certificate => certificate.RawData), bob.Root.RawData];
         Assert.Equal(expected, clientSession.Peer.VerifiedChain.Select(certificate => certificate.ToArray()));
+        // The server checks no revocation: it has no use for the client's.
+        Assert.Empty(serverSession.Peer.VerifiedChain);
         clientSession.Dispose();
         serverSession.Dispose();
     }

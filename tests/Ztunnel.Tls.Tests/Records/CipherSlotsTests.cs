@@ -29,6 +29,24 @@ public sealed class CipherSlotsTests
     }
 
     [Fact]
+    public void ReleaseExpandedKeys_AtRest_SessionsGoOn()
+    {
+        (TlsSession client, TlsSession server) = RecordForge.CreatePair();
+        for (int round = 0; round < 3; round++)
+        {
+            byte[] record = Room("data"u8);
+            client.Seal(record, 4);
+            Assert.Equal(OpenKind.Data, server.Open(record).Kind);
+
+            TlsSession.ReleaseExpandedKeys();
+            Assert.Equal(0, CipherSlots.OfThisThread.Count);
+        }
+
+        client.Dispose();
+        server.Dispose();
+    }
+
+    [Fact]
     public void Session_GoingFromThreadToThread_KeepsItsKeys()
     {
         (TlsSession client, TlsSession server) = RecordForge.CreatePair();
