@@ -67,16 +67,16 @@ public struct NativeAddress
         int port = BinaryPrimitives.ReadUInt16BigEndian(bytes[PortOffset..]);
         if (Unsafe.ReadUnaligned<ushort>(in bytes[0]) == Libc.AF_INET)
         {
-            return new IPEndPoint(new IPAddress(bytes.Slice(IPv4AddressOffset, 4)), port);
+            return new IPEndPoint(AddressCache.Get(bytes.Slice(IPv4AddressOffset, 4)), port);
         }
 
         ReadOnlySpan<byte> address = bytes.Slice(IPv6AddressOffset, 16);
         if (IsMapped(address))
         {
-            return new IPEndPoint(new IPAddress(address[12..]), port);
+            return new IPEndPoint(AddressCache.Get(address[12..]), port);
         }
 
-        return new IPEndPoint(new IPAddress(address, Unsafe.ReadUnaligned<uint>(in bytes[ScopeOffset])), port);
+        return new IPEndPoint(AddressCache.Get(address, Unsafe.ReadUnaligned<uint>(in bytes[ScopeOffset])), port);
     }
 
     internal static unsafe Errno TryReadLocal(int descriptor, out NativeAddress address)

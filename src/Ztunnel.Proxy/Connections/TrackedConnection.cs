@@ -5,7 +5,7 @@ namespace Ztunnel.Proxy.Connections;
 
 /// <summary>One connection of an application in the table of its loop: what the admin port shows of it, and how it is ended from outside.</summary>
 /// <remarks>Loop thread only.</remarks>
-internal abstract class TrackedConnection(ConnectionTable table, IPEndPoint source, IPEndPoint originalDestination)
+internal abstract class TrackedConnection(IPEndPoint source, IPEndPoint originalDestination)
 {
     /// <summary>Neighbours in the table, which owns them.</summary>
     internal TrackedConnection? Previous { get; set; }
@@ -22,7 +22,7 @@ internal abstract class TrackedConnection(ConnectionTable table, IPEndPoint sour
 
     public IPEndPoint OriginalDestination { get; } = originalDestination;
 
-    protected ConnectionTable Table { get; } = table;
+    protected abstract ConnectionTable Table { get; }
 
     /// <summary>How the admin port shows the connection.</summary>
     public abstract ConnectionEntry Describe();

@@ -7,11 +7,13 @@ using Ztunnel.Proxy.Connections;
 namespace Ztunnel.Proxy.Inbound;
 
 /// <summary>A connection towards the pod's own application, through a tunnel or in plain text: authorized when it arrives, and again whenever policies or the workload change (data-path 6.3).</summary>
-internal abstract class InboundConnection(WorkloadLoop home, IPEndPoint source, IPEndPoint originalDestination) : TrackedConnection(home.Connections, source, originalDestination)
+internal abstract class InboundConnection(WorkloadLoop home, IPEndPoint source, IPEndPoint originalDestination) : TrackedConnection(source, originalDestination)
 {
     private Workload? _local;
 
     protected WorkloadLoop Home => home;
+
+    protected sealed override ConnectionTable Table => home.Connections;
 
     /// <summary>When the connection came.</summary>
     protected long StartMilliseconds { get; } = home.Loop.NowMilliseconds;

@@ -20,7 +20,6 @@ namespace Ztunnel.Proxy.Outbound;
 internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner, ISocketRelayOwner, ISocketHandler
 {
     private readonly WorkloadLoop _home;
-    private readonly OriginalDestination _destination;
     private readonly long _startMilliseconds;
     private readonly OutboundCaller _caller;
     private LoopSocket? _application;
@@ -33,14 +32,15 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
     private bool _ended;
 
     public OutboundConnection(WorkloadLoop home, LoopSocket application, OriginalDestination destination, OutboundCaller caller = OutboundCaller.Captured)
-        : base(home.Connections, application.RemoteEndPoint, destination.EndPoint)
+        : base(application.RemoteEndPoint, destination.EndPoint)
     {
         _home = home;
         _application = application;
-        _destination = destination;
         _caller = caller;
         _startMilliseconds = home.Loop.NowMilliseconds;
     }
+
+    protected override ConnectionTable Table => _home.Connections;
 
     // Counted upwards while it is set up, so that it is never quiet.
     protected override (long MovedBytes, bool IsHalfClosed) Progress =>
@@ -90,7 +90,8 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
     private async ValueTask SetUpAsync(TraceParent trace)
     {
         // Phase 1: who is calling, and where does it want to go.
-        if (OutboundRouter.IsRecursiveCall(_home.Context.Routing, _destination))
+        var destination = new OriginalDestination(OriginalDestination);
+        if (OutboundRouter.IsRecursiveCall(_home.Context.Routing, destination))
         {
             Deny(new ConnectionOutcome(EndReason.RecursiveCall, "attempted recursive call to ourselves"), trace);
             return;
@@ -102,7 +103,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
             return;
         }
 
-        if (_home.Context.OnDemand is { } onDemand && await onDemand.PrepareOutboundAsync(local, _destination.EndPoint) is { Reason: not EndReason.None } unknown)
+        if (_home.Context.OnDemand is { } onDemand && await onDemand.PrepareOutboundAsync(local, OriginalDestination) is { Reason: not EndReason.None } unknown)
         {
             Deny(unknown, trace);
             return;
@@ -112,7 +113,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
             return;
 
         MeshSnapshot mesh = _home.Context.Mesh.Current;
-        Route route = OutboundRouter.Route(mesh, _home.Context.Routing, local, Source.Address, _destination, SystemRandom.Instance, _home.Proxy.Endpoints);
+        Route route = OutboundRouter.Route(mesh, _home.Context.Routing, local, Source.Address, destination, SystemRandom.Instance, _home.Proxy.Endpoints);
         if (route.Kind == RouteKind.Refuse)
         {
             Deny(new ConnectionOutcome(EndReason.NoRoute, route.Error), trace);

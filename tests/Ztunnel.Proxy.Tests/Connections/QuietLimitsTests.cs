@@ -49,13 +49,15 @@ public sealed class QuietLimitsTests
         Assert.Equal(new ConnectionOutcome(EndReason.IdleTimedOut, error), connection.Ended);
     }
 
-    private sealed class QuietConnection() : TrackedConnection(new ConnectionTable(new LoopLoad()), new IPEndPoint(IPAddress.Loopback, 1), new IPEndPoint(IPAddress.Loopback, 2))
+    private sealed class QuietConnection() : TrackedConnection(new IPEndPoint(IPAddress.Loopback, 1), new IPEndPoint(IPAddress.Loopback, 2))
     {
         public long Moved { get; set; }
 
         public bool IsHalfClosed { get; init; }
 
         public ConnectionOutcome? Ended { get; private set; }
+
+        protected override ConnectionTable Table { get; } = new(new LoopLoad());
 
         protected override (long MovedBytes, bool IsHalfClosed) Progress => (Moved, IsHalfClosed);
 
