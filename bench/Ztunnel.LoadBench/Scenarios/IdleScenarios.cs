@@ -24,8 +24,8 @@ internal static class IdleScenarios
 
     public static IEnumerable<Scenario> All(bool isQuick)
     {
-        // A program may give memory back when it has been at rest for a while: ours looks every 30 seconds whether it did next to nothing since the last look, and two seconds after its start.
-        string[] waiting = ["--rest", "5", "--settle", "62"];
+        // A program may give memory back when it has been at rest for a while: ours two seconds after large work, half a minute after small.
+        string[] waiting = ["--rest", "5", "--settle", "5"];
         yield return new Scenario
         {
             Name = Idle,

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Ztunnel.Linux.Interop;
 
 namespace Ztunnel.Linux.Process;
@@ -12,11 +13,14 @@ public static unsafe class ProgramPages
     // Never unloaded, so their addresses cannot have been taken over by something else between the look and the release.
     private static readonly string[] Libraries = ["/libcrypto.so", "/libssl.so", "/libc.so", "/libm.so"];
 
+    // A path has at most 4,096 bytes.
+    private const int LongestLine = 8192;
+
     /// <summary>Releases all clean pages of our own program and its large libraries. The result is how much that was.</summary>
     public static long Release()
     {
         long released = 0;
-        foreach (Mapping mapping in Read(File.ReadLines("/proc/self/smaps")))
+        foreach (Mapping mapping in Read(RelevantLines("/proc/self/smaps")))
         {
             // Pages that were written (relocations) exist nowhere else.
             if (mapping.ResidentBytes == 0 || mapping.AnonymousBytes > 0 || mapping.IsWritable || !IsProgram(mapping.Path))
@@ -63,6 +67,30 @@ public static unsafe class ProgramPages
         if (current is not null)
             yield return current;
     }
+
+    /// <summary>Of a mapping's 25 lines three matter. The others are not made strings of: nearly a MiB, each time, of what this is to keep small.</summary>
+    private static IEnumerable<string> RelevantLines(string path)
+    {
+        using var file = new StreamReader(path, Encoding.UTF8);
+        char[] line = new char[LongestLine];
+        int length = 0;
+        for (int next = file.Read(); next >= 0; next = file.Read())
+        {
+            if (next != '\n')
+            {
+                line[length] = (char)next;
+                length = Math.Min(length + 1, LongestLine - 1);
+                continue;
+            }
+
+            if (IsRelevant(line.AsSpan(0, length)))
+                yield return new string(line, 0, length);
+            length = 0;
+        }
+    }
+
+    private static bool IsRelevant(ReadOnlySpan<char> line) =>
+        char.IsAsciiHexDigitLower(line[0]) || line.StartsWith("Rss:", StringComparison.Ordinal) || line.StartsWith("Anonymous:", StringComparison.Ordinal);
 
     private static nint Address(string text) => nint.Parse(text, NumberStyles.HexNumber, CultureInfo.InvariantCulture);
 
