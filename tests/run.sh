@@ -146,6 +146,7 @@ run_everything() {
   run_script "image" deploy/image/test.sh
   run_script "demo" deploy/local/demo.sh
   run_script "demo with a control plane" deploy/local/demo.sh --xds
+  run_script "endurance" tests/endurance.sh 0.15
 }
 
 # run_script NAME COMMAND...: a script that measures and fails by itself counts as one test. It runs as root.

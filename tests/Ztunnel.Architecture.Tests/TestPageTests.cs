@@ -8,7 +8,7 @@ public sealed partial class TestPageTests
     // A sentence, as opposed to a word that was meant to be replaced.
     private const int ShortestSentence = 30;
 
-    public static TheoryData<string> Pages => ["tests/scenarios.md", "tests/must-match.md", "tests/rfc9113.md", "tests/faults.md", "README.md"];
+    public static TheoryData<string> Pages => ["tests/scenarios.md", "tests/must-match.md", "tests/rfc9113.md", "tests/faults.md", "deploy/threat-model.md", "README.md"];
 
     [Theory]
     [MemberData(nameof(Pages))]
@@ -27,6 +27,7 @@ public sealed partial class TestPageTests
     [InlineData("tests/must-match.md")]
     [InlineData("tests/rfc9113.md")]
     [InlineData("tests/faults.md")]
+    [InlineData("deploy/threat-model.md")]
     public void Page_EveryRow_NamesATestOrSaysWhyThereIsNone(string page)
     {
         string[] rows = [.. Read(page).Split('\n').Where(static line => line.StartsWith('|') && !line.StartsWith("|---", StringComparison.Ordinal) && !line.EndsWith("held by |", StringComparison.Ordinal))];
@@ -38,7 +39,7 @@ public sealed partial class TestPageTests
 
     private static string Read(string page) => File.ReadAllText(Path.Combine(SourceTree.Root, page));
 
-    [GeneratedRegex(@"`([A-Z]\w*Tests\.[A-Z]\w+)`")]
+    [GeneratedRegex(@"`([A-Z]\w*(?:Tests|Targets)\.[A-Z]\w+)`")]
     private static partial Regex Reference();
 
     [GeneratedRegex(@"public (?:async )?(?:void|Task|ValueTask) ([A-Z]\w+)\(")]

@@ -30,8 +30,8 @@ internal sealed class SoakRun(SoakSettings settings)
         TimeSpan loaded = Stopwatch.GetElapsedTime(began);
         IReadOnlyList<string> leaks = await check.FindLeaksAsync(Say);
         Say(_tally.Counts);
-        foreach (string bad in _tally.Violations.Concat(leaks))
-            Say($"FAILED: {bad}");
+        foreach (string leak in leaks)
+            Say($"FAILED: {leak}");
         if (_tally.ViolationCount + leaks.Count > 0)
         {
             foreach (SoakNode node in network.Nodes)

@@ -13,6 +13,9 @@ internal static class FuzzRun
     private const string Seed = "FUZZ_SEED";
     private const string Case = "FUZZ_CASE";
     private const string Minutes = "FUZZ_MINUTES";
+    private const string Counts = "FUZZ_COUNTS";   // a file that gets a line for each target: how many inputs it tried
+
+    private static readonly Lock Counting = new();
 
     private static readonly int Targets = typeof(FuzzRun).Assembly.GetTypes().SelectMany(static type => type.GetMethods()).Count(static method => method.GetCustomAttribute<FactAttribute>() is not null);
 
@@ -34,8 +37,14 @@ internal static class FuzzRun
 
         TimeSpan share = TimeSpan.FromMinutes(double.Parse(minutes, CultureInfo.InvariantCulture)) / Targets;
         long started = Stopwatch.GetTimestamp();
-        for (int number = 0; Stopwatch.GetElapsedTime(started) < share; number++)
-            Run(target, seed, number, check);
+        int tried = 0;
+        for (; Stopwatch.GetElapsedTime(started) < share; tried++)
+            Run(target, seed, tried, check);
+        if (Read(Counts) is { } file)
+        {
+            lock (Counting)
+                File.AppendAllText(file, $"{tried} {target}\n");
+        }
     }
 
     private static string? Read(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -24,21 +25,23 @@ internal sealed class DnsLoad(SoakPod pod, Tally tally, Random random, bool isFo
             byte[] query = Query(name, out byte[] question);
             address ??= code == Success ? Resolver.AddressOf(question) : null;
             bool overTcp = random.Next(4) == 0;
+            string what = $"dns {name} over {(overTcp ? "tcp" : "udp")}";
+            long started = Stopwatch.GetTimestamp();
             using var limit = new CancellationTokenSource(Limit);
             try
             {
                 tally.Opened();
                 byte[] answer = overTcp ? await AskByTcpAsync(query, limit.Token) : await AskByUdpAsync(query, limit.Token);
-                Check(name, query, answer, code, address);
+                Check($"{what} after {Stopwatch.GetElapsedTime(started).TotalSeconds:0.0} s", query, answer, code, address);
                 tally.Count("dns");
             }
             catch (OperationCanceledException)
             {
-                tally.Violation($"dns {name}: no answer within {Limit.TotalSeconds} s over {(overTcp ? "tcp" : "udp")}");
+                tally.Violation($"{what}: no answer within {Limit.TotalSeconds} s");
             }
             catch (Exception failure) when (failure is SocketException or IOException)
             {
-                tally.Violation($"dns {name} over {(overTcp ? "tcp" : "udp")}: {failure.Message}");
+                tally.Violation($"{what}: {failure.Message}");
             }
 
             await Pace.PassAsync(TimeSpan.FromMilliseconds(random.Next(60)), ending);
@@ -85,11 +88,11 @@ internal sealed class DnsLoad(SoakPod pod, Tally tally, Random random, bool isFo
         return answer;
     }
 
-    private void Check(string name, byte[] query, byte[] answer, int code, byte[]? address)
+    private void Check(string what, byte[] query, byte[] answer, int code, byte[]? address)
     {
         bool isOurs = answer.AsSpan().StartsWith(query.AsSpan(0, 2)) && answer.Length >= query.Length && answer.AsSpan(12, query.Length - 12).SequenceEqual(query.AsSpan(12));
         if (!isOurs || (answer[3] & 15) != code || (address is not null && answer.AsSpan().IndexOf(address) < 0))
-            tally.Violation($"dns {name}: wrong answer {Convert.ToHexString(answer)} to {Convert.ToHexString(query)}, expected code {code} and {(address is null ? "nothing" : new IPAddress(address))}");
+            tally.Violation($"{what}: wrong answer {Convert.ToHexString(answer)} to {Convert.ToHexString(query)}, expected code {code} and {(address is null ? "nothing" : new IPAddress(address))}");
         tally.Verified(answer.Length);
     }
 }

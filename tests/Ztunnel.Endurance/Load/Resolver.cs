@@ -69,21 +69,35 @@ internal sealed class Resolver : IAsyncDisposable
         {
             try
             {
-                using Socket connection = await _listener.AcceptAsync(_ending.Token);
-                using var stream = new NetworkStream(connection);
-                byte[] length = new byte[2];
+                _ = ServeAsync(await _listener.AcceptAsync(_ending.Token));
+            }
+            catch (Exception ended) when (ended is SocketException or OperationCanceledException)
+            {
+                // The end, or a client that has gone while it waited.
+            }
+        }
+    }
+
+    private async Task ServeAsync(Socket connection)
+    {
+        try
+        {
+            using var stream = new NetworkStream(connection, ownsSocket: true);
+            byte[] length = new byte[2];
+            while (true)
+            {
                 await stream.ReadExactlyAsync(length, _ending.Token);
                 byte[] query = new byte[BinaryPrimitives.ReadUInt16BigEndian(length)];
                 await stream.ReadExactlyAsync(query, _ending.Token);
                 if (Answer(query) is not { } answer)
-                    continue;
+                    return;
                 BinaryPrimitives.WriteUInt16BigEndian(length, (ushort)answer.Length);
                 await stream.WriteAsync((byte[])[.. length, .. answer], _ending.Token);
             }
-            catch (Exception ended) when (ended is IOException or SocketException or OperationCanceledException)
-            {
-                // The end, or a client that has gone.
-            }
+        }
+        catch (Exception ended) when (ended is IOException or OperationCanceledException)
+        {
+            // The end, or a client that has got what it wanted.
         }
     }
 

@@ -13,7 +13,7 @@ internal sealed class SoakNetwork : IAsyncDisposable
 {
     public const string BridgeAddress = "10.214.0.254";
     public const int CertificateSeconds = 12;
-    private static readonly TimeSpan StandInLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan StandInLimit = TimeSpan.FromSeconds(60);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("zt-soak-").FullName;
     private readonly SoakSettings _settings;

@@ -9,7 +9,7 @@ namespace Ztunnel.Endurance.Network;
 /// <summary>A node: a ztunnel in a namespace of its own, and the node agent that hands it the node's pods.</summary>
 internal sealed class SoakNode : IDisposable
 {
-    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
 
     private readonly SoakPod _home;
     private readonly SoakSettings _settings;

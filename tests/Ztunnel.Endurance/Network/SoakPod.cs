@@ -12,12 +12,14 @@ internal sealed class SoakPod : IDisposable
 {
     public const int Port = 8080;
 
+    private readonly TestNamespace _bridge;
     private readonly NetworkNamespace _network;
     private readonly SocketFactory _sockets;
     private Application? _application;
 
     public SoakPod(string name, string node, string address, TestNamespace bridge)
     {
+        _bridge = bridge;
         Name = name;
         Node = node;
         Address = IPAddress.Parse(address);
@@ -27,7 +29,7 @@ internal sealed class SoakPod : IDisposable
         bridge.Run("ip", "link", "set", device, "master", "br0");
         // Addresses of services are captured on their way out, so there must be a way out.
         Namespace.Run("ip", "route", "add", "default", "via", SoakNetwork.BridgeAddress);
-        // Hundreds of short connections a second between few addresses: their ports and their entries in the kernel's table are free again at once.
+        // Hundreds of short connections a second between few addresses: their ports are free again at once.
         Namespace.Run("sysctl", "-q", "-w", "net.ipv4.tcp_tw_reuse=1", "net.ipv4.ip_local_port_range=20000 65000");
         _network = NetworkNamespace.Open(Namespace.Path);
         _sockets = new SocketFactory(_network, new SocketSettings());
@@ -48,12 +50,7 @@ internal sealed class SoakPod : IDisposable
 
     public Socket OpenUdp() => Adopt(_sockets.OpenUdp(AddressFamily.InterNetwork));
 
-    public void StartApplication(Tally tally)
-    {
-        _application = new Application(Name, Adopt(_sockets.OpenListener(new IPEndPoint(IPAddress.Any, Port), ListenerKind.Plain)), tally);
-        // Once iptables knows connections here.
-        Namespace.TryRun("sysctl", "-q", "-w", "net.netfilter.nf_conntrack_tcp_timeout_time_wait=3", "net.netfilter.nf_conntrack_tcp_timeout_close=3");
-    }
+    public void StartApplication(Tally tally) => _application = new Application(Name, Adopt(_sockets.OpenListener(new IPEndPoint(IPAddress.Any, Port), ListenerKind.Plain)), tally);
 
     public async Task StopApplicationAsync()
     {
@@ -64,6 +61,8 @@ internal sealed class SoakPod : IDisposable
 
     public void Dispose()
     {
+        // The kernel takes its time for a namespace; the next pod of this name needs the device's name now.
+        _bridge.TryRun("ip", "link", "delete", $"k-{Name}");
         _network.Dispose();
         Namespace.Dispose();
     }
