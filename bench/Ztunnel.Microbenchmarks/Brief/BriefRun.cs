@@ -10,12 +10,12 @@ namespace Ztunnel.Microbenchmarks.Brief;
 internal static class BriefRun
 {
     private const int Batches = 5;
+    private const int WarmUps = 3;
     private const int AllocationOperations = 200;
     private const int AllocationRounds = 5;
 
     private static readonly TimeSpan BetweenRounds = TimeSpan.FromMilliseconds(20);
 
-    private static readonly TimeSpan WarmUp = TimeSpan.FromMilliseconds(30);
     private static readonly TimeSpan Batch = TimeSpan.FromMilliseconds(30);
 
     /// <summary>One row for each benchmark on standard output.</summary>
@@ -63,7 +63,8 @@ internal static class BriefRun
 
     private static double MeasureTime(Action operation)
     {
-        long operations = CountWithin(operation, WarmUp) * Batch.Ticks / WarmUp.Ticks;
+        // The most of three: a count during which the thread did not run would make batches of one operation, shorter than the clock can tell.
+        long operations = Enumerable.Range(0, WarmUps).Max(_ => CountWithin(operation, Batch));
         double[] nanoseconds = new double[Batches];
         for (int batch = 0; batch < Batches; batch++)
         {
