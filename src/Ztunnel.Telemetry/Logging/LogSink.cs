@@ -159,10 +159,10 @@ public sealed class LogSink : IAsyncDisposable
     // Behind the lines that were queued when the loss happened, before those that came after it was noticed.
     private void ReportDrops()
     {
+        if (Volatile.Read(ref _dropped) == _reportedDrops)
+            return;
         Flush();
         long lost = Volatile.Read(ref _dropped) - _reportedDrops;
-        if (lost == 0)
-            return;
         _announcedDrops = lost;
         var buffer = new LogBuffer();
         var line = new LogLine(this, buffer, LogSeverity.Warn, OwnTarget, []);
