@@ -27,18 +27,18 @@ public sealed class ProxyFactory
     public async Task<ILoadView> DescribeLoadAsync() =>
         new NodeLoad(await Task.WhenAll(_loops.Select(static loop => OnLoop.RunAsync(loop.Loop, loop, static loop => loop.Endpoints.Describe()))).ConfigureAwait(false));
 
-    /// <summary>Binds and serves the listeners of one pod.</summary>
+    /// <summary>Binds the listeners of one pod; they accept from <see cref="WorkloadProxy.Serve"/> on.</summary>
     /// <param name="workload">Who the pod is.</param>
     /// <param name="sockets">Makes sockets in the pod's namespace.</param>
     /// <param name="selection">Its ports; where the settings ask for it, socks5 comes with outbound.</param>
     /// <param name="preservesSource">Whether its applications may be shown the client's address; the proxy's own listener never does (data-path 1.6).</param>
     /// <exception cref="LinuxException">A port cannot be bound.</exception>
-    public WorkloadProxy Start(LocalWorkloadKey workload, SocketFactory sockets, ListenerSelection selection = ListenerSelection.All, bool preservesSource = true)
+    public WorkloadProxy Bind(LocalWorkloadKey workload, SocketFactory sockets, ListenerSelection selection = ListenerSelection.All, bool preservesSource = true)
     {
         var identity = new WorkloadContext(_context, workload, sockets);
         WorkloadLoop[] homes = [.. _loops.Select(loop => new WorkloadLoop(loop, identity))];
         var proxy = new WorkloadProxy(_context, homes, identity, _balance, preservesSource);
-        proxy.Start(selection.HasFlag(ListenerSelection.Outbound) && _context.Routing.Socks5Enabled ? selection | ListenerSelection.Socks5 : selection);
+        proxy.Bind(selection.HasFlag(ListenerSelection.Outbound) && _context.Routing.Socks5Enabled ? selection | ListenerSelection.Socks5 : selection);
         return proxy;
     }
 

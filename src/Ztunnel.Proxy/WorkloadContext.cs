@@ -15,6 +15,8 @@ internal readonly record struct CertificateResult(WorkloadCertificate? Certifica
 /// </summary>
 internal sealed class WorkloadContext(ProxyContext context, LocalWorkloadKey key, SocketFactory sockets)
 {
+    private Workload? _assumed;   // any loop; two of them may assume the same pod twice
+
     public LocalWorkloadKey Key { get; } = key;
 
     /// <summary>Sockets of the pod's namespace, marked so that redirection leaves them alone.</summary>
@@ -22,6 +24,22 @@ internal sealed class WorkloadContext(ProxyContext context, LocalWorkloadKey key
 
     /// <summary>The text of the failure when the control plane does not know the pod (data-path 2.1).</summary>
     public string UnknownText => $"failed to fetch information about local workload: {Key.ServiceAccount}.{Key.Namespace} ({Key.Name})";
+
+    /// <summary>The same for a connection to the pod: nobody may be let in before its policies are known, whoever the pod is.</summary>
+    public string UnknownToCallersText => Key.Assumed is null ? UnknownText : NeededText("only the workload's record tells its policies");
+
+    /// <summary>The text of the failure when who the pod is was not enough: what its record would have told.</summary>
+    public string NeededText(string what) => $"{UnknownText}: {what}";
+
+    /// <summary>The pod as far as it is known now: its record, or what the node agent has said of it. Null: there is nothing but to wait.</summary>
+    public Workload? FindOrAssume()
+    {
+        Workload? last = _assumed;
+        Workload? found = context.Mesh.Current.FindOrAssume(Key, last);
+        if (found is { IsAssumed: true } && !ReferenceEquals(found, last))
+            _assumed = found;
+        return found;
+    }
 
     /// <summary>The pod's record in <paramref name="mesh"/>, or null.</summary>
     public Workload? Find(MeshSnapshot mesh) => mesh.FindLocalWorkload(Key);
@@ -33,10 +51,10 @@ internal sealed class WorkloadContext(ProxyContext context, LocalWorkloadKey key
         return known is not null ? ValueTask.FromResult<Workload?>(known) : new ValueTask<Workload?>(WaitForUpdateAsync());
     }
 
-    /// <summary>The pod's certificate; asks the authority and waits when there is none yet.</summary>
+    /// <summary>The pod's certificate; asks the authority and waits when there is none yet. The pod's record is not waited for where the node agent has said who it is.</summary>
     public async ValueTask<CertificateResult> GetCertificateAsync()
     {
-        return await WaitAsync() is { } workload
+        return (FindOrAssume() ?? await WaitAsync()) is { } workload
             ? await GetCertificateAsync(workload.Identity)
             : new CertificateResult(null, new ConnectionOutcome(EndReason.LocalWorkloadUnknown, $"workload is unknown: {UnknownText}"));
     }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Numerics;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Linux;
 using Ztunnel.Linux.Loop;
@@ -14,13 +15,14 @@ using Ztunnel.Telemetry.Metrics;
 namespace Ztunnel.Proxy;
 
 /// <summary>
-/// The data path of one pod: its listeners on 15008, 15006 and 15001, and on every loop its tunnels and connections. Made by <see cref="ProxyFactory"/>, ended by <see cref="StopAsync"/>.
+/// The data path of one pod: its listeners on 15008, 15006 and 15001, and on every loop its tunnels and connections. Bound by <see cref="ProxyFactory"/>, accepts from <see cref="Serve"/> on, ended by <see cref="StopAsync"/>.
 /// </summary>
 public sealed class WorkloadProxy
 {
     private readonly WorkloadLoop[] _homes;
     private readonly WorkloadContext _workload;
-    private readonly List<ListenerSocket> _listeners = [];
+    private BoundListener[] _bound = [];          // until they serve
+    private ListenerSocket[] _listeners = [];
     private int _stopping;
 
     internal WorkloadProxy(ProxyContext context, WorkloadLoop[] homes, WorkloadContext workload, LoopBalance balance, bool preservesSource)
@@ -52,41 +54,43 @@ public sealed class WorkloadProxy
 
     private bool PreservesSource { get; }
 
-    /// <summary>Binds every listener, then accepts on all of them. When one cannot be bound nothing is left open.</summary>
+    /// <summary>Binds every listener; connections queue up until <see cref="Serve"/>. When one cannot be bound nothing is left open.</summary>
     /// <exception cref="LinuxException">An address is in use or may not be bound; the message names it.</exception>
-    internal void Start(ListenerSelection selection)
+    internal void Bind(ListenerSelection selection)
     {
         // In this order, and all before the first accept: a pod is captured completely or not at all (data-path 1.2).
-        List<(SocketHandle Handle, IAcceptHandler Handler, string Component)> bound = [];
+        ReadOnlySpan<ListenerRole> order = [ListenerRole.InboundHbone, ListenerRole.InboundPassthrough, ListenerRole.Outbound, ListenerRole.Socks5];
+        var bound = new BoundListener[BitOperations.PopCount((uint)selection)];
+        int count = 0;
         try
         {
-            if (selection.HasFlag(ListenerSelection.InboundHbone))
-                bound.Add((Bind(Ports.InboundHbone), new ProxyListener(this, ListenerRole.InboundHbone), "inbound"));
-            if (selection.HasFlag(ListenerSelection.InboundPassthrough))
-                bound.Add((Bind(Ports.InboundPassthrough), new ProxyListener(this, ListenerRole.InboundPassthrough), "inbound passthrough"));
-            if (selection.HasFlag(ListenerSelection.Outbound))
-                bound.Add((Bind(Ports.Outbound), new ProxyListener(this, ListenerRole.Outbound), "outbound"));
-            // On loopback: only programs of the pod itself may ask to be carried.
-            if (selection.HasFlag(ListenerSelection.Socks5))
-                bound.Add((_workload.Sockets.OpenListener(new IPEndPoint(IPAddress.Loopback, Ports.Socks5), ListenerKind.Workload), new ProxyListener(this, ListenerRole.Socks5), "socks5"));
+            foreach (ListenerRole role in order)
+            {
+                if (selection.HasFlag(SelectionOf(role)))
+                    bound[count++] = new BoundListener(Open(role), new ProxyListener(this, role));
+            }
         }
         catch
         {
-            foreach ((SocketHandle handle, _, _) in bound)
-                handle.Dispose();
+            foreach (BoundListener listener in bound.AsSpan(0, count))
+                listener.Handle.Dispose();
             throw;
         }
 
-        IsTransparent = bound.TrueForAll(static listener => listener.Handle.IsTransparent);
+        _bound = bound;
+        IsTransparent = Array.TrueForAll(bound, static listener => listener.Handle.IsTransparent);
+    }
+
+    /// <summary>Accepts from now on. Once, and not after <see cref="StopAsync"/>.</summary>
+    public void Serve()
+    {
         Context.Mesh.Changed += OnMeshChanged;
         foreach (WorkloadLoop home in _homes)
             home.Loop.Post(static state => ((WorkloadLoop)state!).WatchQuiet(), home);
-        foreach ((SocketHandle handle, IAcceptHandler handler, string component) in bound)
-        {
-            ListenerSocket listener = ListenerSocket.Start(handle, Context.Loops, handler);
-            _listeners.Add(listener);
-            ProxyLog.ListenerEstablished(Context.Logs.CreateLogger($"proxy::{component.Replace(' ', '_')}"), listener.LocalEndPoint, component, IsTransparent);
-        }
+        _listeners = Array.ConvertAll(_bound, listener => ListenerSocket.Start(listener.Handle, Context.Loops, listener.Handler));
+        for (int i = 0; i < _listeners.Length; i++)
+            _bound[i].Handler.LogEstablished(_listeners[i].LocalEndPoint);
+        _bound = [];
     }
 
     /// <summary>
@@ -97,6 +101,9 @@ public sealed class WorkloadProxy
         if (Interlocked.Exchange(ref _stopping, 1) != 0)
             return;
 
+        foreach (BoundListener listener in _bound)
+            listener.Handle.Dispose();
+        _bound = [];
         Context.Mesh.Changed -= OnMeshChanged;
         await Task.WhenAll(_listeners.Select(static listener => listener.StopAccepting()));
         if (graceful)
@@ -137,7 +144,22 @@ public sealed class WorkloadProxy
         return new OriginalDestination(socket.LocalEndPoint);
     }
 
-    private SocketHandle Bind(int port) => _workload.Sockets.OpenWildcardListener(port, ListenerKind.Workload);
+    private SocketHandle Open(ListenerRole role) => role switch
+    {
+        ListenerRole.InboundHbone => _workload.Sockets.OpenWildcardListener(Ports.InboundHbone, ListenerKind.Workload),
+        ListenerRole.InboundPassthrough => _workload.Sockets.OpenWildcardListener(Ports.InboundPassthrough, ListenerKind.Workload),
+        ListenerRole.Outbound => _workload.Sockets.OpenWildcardListener(Ports.Outbound, ListenerKind.Workload),
+        // On loopback: only programs of the pod itself may ask to be carried.
+        _ => _workload.Sockets.OpenListener(new IPEndPoint(IPAddress.Loopback, Ports.Socks5), ListenerKind.Workload),
+    };
+
+    private static ListenerSelection SelectionOf(ListenerRole role) => role switch
+    {
+        ListenerRole.InboundHbone => ListenerSelection.InboundHbone,
+        ListenerRole.InboundPassthrough => ListenerSelection.InboundPassthrough,
+        ListenerRole.Outbound => ListenerSelection.Outbound,
+        _ => ListenerSelection.Socks5,
+    };
 
     private async Task DrainAsync()
     {
@@ -166,6 +188,8 @@ public sealed class WorkloadProxy
         foreach (WorkloadLoop home in _homes)
             home.Loop.Post(static state => ((WorkloadLoop)state!).Reauthorize(((WorkloadLoop)state).Context.Mesh.Current), home);
     }
+
+    private readonly record struct BoundListener(SocketHandle Handle, ProxyListener Handler);
 }
 
 /// <summary>Which of the ports of <see cref="Ports"/> a pod gets.</summary>

@@ -150,19 +150,20 @@ public static class Daemon
         await using HttpServer http = CreateHttp(settings, metrics, levels, dump, pages, readiness, shutdown, loggers);
         await http.StartAsync(CancellationToken.None).ConfigureAwait(false);
 
-        // 6. The control plane; with the first state of the mesh, traffic.
+        // 6. What is served is bound, so that nobody is refused who comes early; the control plane; with the first state of the mesh, traffic.
+        if (settings.Mode.ProxyEnabled)
+            DaemonLog.PartEnabled(loggers.CreateLogger("app"), "proxy mode");
+        serving.Bind();
+        if (dns is not null)
+            readiness.Complete(DnsTask);
         if (settings.Mode.Mode == ProxyMode.Shared && !string.IsNullOrEmpty(settings.Node.NodeName))
             localCertificates.Start();
         sources.Start();
         await Task.WhenAny(mesh.FirstSync, shutdown.Requested).ConfigureAwait(false);
         if (!shutdown.Requested.IsCompleted)
         {
+            serving.Start();
             readiness.Complete(StateTask);
-            if (settings.Mode.ProxyEnabled)
-                DaemonLog.PartEnabled(loggers.CreateLogger("app"), "proxy mode");
-            await serving.StartAsync().ConfigureAwait(false);
-            if (dns is not null)
-                readiness.Complete(DnsTask);
         }
 
         using var idle = new IdleMemory(loops, time);
@@ -216,7 +217,9 @@ public static class Daemon
         if (settings.Mode.Mode == ProxyMode.Dedicated)
             return new DedicatedServing(settings.Mode.Workload!, new WorkloadStarter(settings.Mode, proxies, dns, sockets), readiness);
         ILogger log = loggers.CreateLogger("inpod::statemanager");
-        var podProxies = new PodProxies(new WorkloadStarter(settings.Mode, proxies, dns, sockets));
+        // With on-demand records nobody can tell from the mesh what else there is: nothing is assumed there.
+        NodeDefaults? defaults = settings.ControlPlane.OnDemand ? null : new NodeDefaults(settings.ControlPlane.TrustDomain, settings.Node.Network, settings.Node.NodeName ?? "");
+        var podProxies = new PodProxies(new WorkloadStarter(settings.Mode, proxies, dns, sockets), defaults);
         var pods = new PodSupervisor(podProxies, time, new WorkloadManagerMetrics(metrics), log);
         var source = new ZdsClient(settings.Mode.InpodSocket, pods, time, loggers.CreateLogger("inpod::workloadmanager"));
         PodTelemetry.AddAgent(metrics, () => source.IsConnected);

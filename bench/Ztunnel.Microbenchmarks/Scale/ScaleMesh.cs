@@ -6,7 +6,7 @@ using Wire = Ztunnel.Protos.Workloads;
 
 namespace Ztunnel.Microbenchmarks.Scale;
 
-/// <summary>A mesh on the wire, as istiod pushes it: names, labels and localities of realistic length, ten workloads to a service.</summary>
+/// <summary>A mesh on the wire, as istiod pushes it: names, labels, versions and localities of realistic length, ten workloads to a service.</summary>
 internal static class ScaleMesh
 {
     public const int WorkloadsPerService = 10;
@@ -53,7 +53,7 @@ internal static class ScaleMesh
     private static DeltaDiscoveryResponse Part(Resource resource) => new() { Resources = { resource } };
 
     private static Resource Resource(string name, Wire.Address address, int version) =>
-        new() { Name = name, Version = version.ToString(CultureInfo.InvariantCulture), Resource_ = new Any { TypeUrl = AddressType, Value = address.ToByteString() } };
+        new() { Name = name, Version = HashCode.Combine(name, version).ToString("x16", CultureInfo.InvariantCulture), Resource_ = new Any { TypeUrl = AddressType, Value = address.ToByteString() } };
 
     private static Wire.Service Service(int number) => new()
     {

@@ -146,6 +146,7 @@ internal sealed class DeltaProtocol
             HashSet<string> named = [.. response.Resources.Select(static resource => resource.Name)];
             removed.AddRange(table.Names.Where(name => !named.Contains(name)));
         }
+        if (type == ResourceType.Address) table.Expect(accepted.Count);
         foreach (Resource resource in accepted) table.Set(resource.Name, resource.Version);
         // A name asked for that does not exist is answered as removed: only what was held is news for the mesh.
         (type == ResourceType.Address ? update.RemovedAddresses : update.RemovedPolicies).AddRange(removed.Where(table.Contains));

@@ -101,7 +101,7 @@ internal static class NameMatcher
                 return false;
             for (int index = 0; index < endpoints.Count; index++)
             {
-                if (!endpoints.TryGetIncluded(index, out Workload? pod) || !alias[..dot].SequenceEqual(pod.Name))
+                if (!endpoints.TryGetIncluded(index, out Workload? pod) || !alias[..dot].SequenceEqual(pod.NameSpan))
                     continue;
                 match = new NameMatch(service, pod);
                 return true;

@@ -157,8 +157,9 @@ internal sealed class DnsLoop
             return _client is not null;
 
         (_clientOf, _resolverOf) = (mesh, resolver);
-        Workload? workload = mesh.FindLocalWorkload(_proxy.Workload);
-        if (workload is null)
+        // The agent's word on the pod is enough, as long as it does not matter in which network it is.
+        Workload? workload = mesh.FindOrAssume(_proxy.Workload, _client?.Workload);
+        if (workload is null || (workload.IsAssumed && !mesh.IsWithin(workload.Network)))
         {
             _client = null;
         }

@@ -88,6 +88,7 @@ public sealed class DnsProxy : IAcceptHandler
     {
         if (Interlocked.Exchange(ref _stopping, 1) != 0)
             return;
+        Abandon();
         DnsLog.Stopping(Context.ServerLog, Span);
         await Task.WhenAll(_listeners.Select(static listener => listener.StopAccepting())).ConfigureAwait(false);
         await Task.WhenAll(Context.Loops.Loops.Select(CloseOn)).ConfigureAwait(false);

@@ -51,7 +51,7 @@ public static class QuestionReader
         if (mesh.FindWorkloadByUid(text) is { } byUid) return byUid;
         int slash = text.IndexOf('/', StringComparison.Ordinal);
         // A question of a person: going through all workloads is fine.
-        return slash < 0 ? null : mesh.Workloads.FirstOrDefault(workload => workload.Namespace == text[..slash] && workload.Name == text[(slash + 1)..]);
+        return slash < 0 ? null : mesh.Workloads.FirstOrDefault(workload => workload.Namespace == text[..slash] && workload.NameSpan.SequenceEqual(text.AsSpan(slash + 1)));
     }
 
     private static IPEndPoint? ReadDestination(MeshSnapshot mesh, string network, Workload source, string? text, out string? mistake)

@@ -17,10 +17,15 @@ public sealed record Workload
 {
     private const string PodKind = "//Pod/";
 
-    /// <summary>The key, unique in the mesh, such as <c>cluster//Pod/namespace/name</c>.</summary>
+    private string? _name = "";   // null: the uid's last part; made when first asked for. Two threads may make it twice, to the same value
+
+    /// <summary>The key, unique in the mesh, such as <c>cluster//Pod/namespace/name</c>. Empty for a workload that is only assumed.</summary>
     public required string Uid { get; init; }
 
-    public string Name { get; init; } = "";
+    public string Name { get => _name ??= NameSpan.ToString(); init => _name = value; }
+
+    /// <summary><see cref="Name"/> for whoever looks at many: nothing is made of it.</summary>
+    public ReadOnlySpan<char> NameSpan => _name is { } name ? name : Uid.AsSpan(Uid.LastIndexOf('/') + 1);
 
     public IpAddresses Addresses { get; init; }
 
@@ -72,6 +77,9 @@ public sealed record Workload
 
     public uint Capacity => Traits.Capacity;
 
+    /// <summary>The control plane has not told of it yet: what is here comes from the node agent and from this node's settings (<see cref="State.AssumedWorkload"/>).</summary>
+    public bool IsAssumed => Uid.Length == 0;
+
     public bool IsPod => Uid.Contains(PodKind, StringComparison.Ordinal);
 
     /// <summary>Host-network workloads share their node's address, so the address does not name them.</summary>
@@ -85,6 +93,20 @@ public sealed record Workload
             if (membership.Service == service) return membership.Ports;
         }
         return null;
+    }
+
+    // By hand, since the name is compared without being made.
+    public bool Equals(Workload? other) =>
+        ReferenceEquals(this, other)
+        || (other is not null && Uid == other.Uid && Status == other.Status && Node == other.Node && Addresses == other.Addresses && Locality == other.Locality
+            && NameSpan.SequenceEqual(other.NameSpan) && Traits == other.Traits);
+
+    public override int GetHashCode() => Uid.GetHashCode();
+
+    /// <summary>Gives up a name that the uid ends in, as that of every pod does. Before anybody else has the record.</summary>
+    internal void DropNameInUid()
+    {
+        if (_name is { Length: > 0 } name && Uid.Length > name.Length && Uid[^(name.Length + 1)] == '/' && Uid.EndsWith(name, StringComparison.Ordinal) && !name.Contains('/', StringComparison.Ordinal)) _name = null;
     }
 
     internal bool IsAt(string network, IPAddress address) => Network == network && Addresses.Contains(address);

@@ -30,6 +30,10 @@ public static class OutboundRouter
     internal static Route Decide(OutboundRequest request)
     {
         IPEndPoint target = request.Destination;
+        if (request.Source.IsAssumed && AssumedSource.FindMissing(request) is { } missing)
+        {
+            return Routing.Route.Refused(RefuseReason.SourceRecordMissing, $"only the workload's record tells {missing}");
+        }
 
         // Step A: addressed to a service? A workload with the same address hides it. Its waypoint, if any, takes the call; never past it because it is missing.
         AddressMatch match = request.Mesh.FindAddress(request.Context.Network, target.Address, request.Source.Namespace);

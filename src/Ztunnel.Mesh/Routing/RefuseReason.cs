@@ -29,5 +29,8 @@ public enum RefuseReason : byte
     /// <summary>The :authority of a CONNECT is a service this workload is no endpoint of.</summary>
     NotAnEndpoint,
     UnknownServicePort,
+
+    /// <summary>The source is known from its node agent only, and the decision depends on its record.</summary>
+    SourceRecordMissing,
     ServiceWithoutAddress,
 }

@@ -28,14 +28,18 @@ internal sealed class MeshInterner
 
     /// <param name="workload">As received.</param>
     /// <param name="old">The record it replaces, whose parts are kept where they are equal.</param>
-    public Workload Intern(Workload workload, Workload? old) => workload with
+    public Workload Intern(Workload workload, Workload? old)
     {
-        Uid = old?.Uid ?? workload.Uid,
-        Name = old?.Name == workload.Name ? old.Name : workload.Name,
-        Node = Intern(workload.Node),
-        Locality = Intern(workload.Locality),
-        Traits = old?.Traits == workload.Traits ? old.Traits : Intern(workload.Traits),
-    };
+        Workload shared = workload with
+        {
+            Uid = old?.Uid ?? workload.Uid,
+            Node = Intern(workload.Node),
+            Locality = Intern(workload.Locality),
+            Traits = old?.Traits == workload.Traits ? old.Traits : Intern(workload.Traits),
+        };
+        shared.DropNameInUid();
+        return shared;
+    }
 
     public Service Intern(Service service)
     {

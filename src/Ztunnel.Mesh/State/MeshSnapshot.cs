@@ -20,6 +20,9 @@ public sealed class MeshSnapshot
 
     public int PolicyCount => Policies.Count;
 
+    /// <summary>Every network that a workload or an address of a service has ever been in, in no order; nearly always one.</summary>
+    internal ImmutableArray<string> Networks { get; init; } = [];
+
     internal HashIndex<Workload> WorkloadsByUid { get; init; } = HashIndex<Workload>.Empty;
 
     internal HashIndex<Workload> WorkloadsByAddress { get; init; } = HashIndex<Workload>.Empty;
@@ -78,10 +81,13 @@ public sealed class MeshSnapshot
         Workload? found = null;
         foreach (Workload workload in Local.Find(LocalWorkloadKey.Hash(key.Name, key.Namespace, key.ServiceAccount)))
         {
-            if (workload.Name == key.Name && workload.Namespace == key.Namespace && workload.ServiceAccount == key.ServiceAccount) found = workload;
+            if (workload.NameSpan.SequenceEqual(key.Name) && workload.Namespace == key.Namespace && workload.ServiceAccount == key.ServiceAccount) found = workload;
         }
         return found;
     }
+
+    /// <summary>Whether nothing in the mesh is outside this network, so that an address means the same to every pod.</summary>
+    public bool IsWithin(string network) => Networks.Length == 0 || (Networks.Length == 1 && Networks[0] == network);
 
     public IEnumerable<Workload> LocalWorkloads => Local.Items;
 

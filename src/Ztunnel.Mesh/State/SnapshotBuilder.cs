@@ -15,6 +15,7 @@ internal sealed class SnapshotBuilder
     private readonly Dictionary<NamespacedName, EndpointChanges> _endpoints = [];
     private readonly HashSet<string> _changedWorkloads = new(StringComparer.Ordinal);
     private readonly List<string> _unknownRemovals = [];
+    private ImmutableArray<string> _networks;
 
     public SnapshotBuilder(MeshSnapshot current, string? localNode, MeshInterner interner)
     {
@@ -22,6 +23,7 @@ internal sealed class SnapshotBuilder
         _interner = interner;
         _workloads = new WorkloadIndexes(current, localNode);
         _services = new ServiceIndexes(current);
+        _networks = current.Networks;
     }
 
     public void Set(Workload workload)
@@ -36,6 +38,7 @@ internal sealed class SnapshotBuilder
             foreach (ServiceMembership membership in old.Services) SetMember(membership.Service, workload.Uid, null);
         }
         _workloads.Add(workload);
+        Note(workload.Network);
         foreach (ServiceMembership membership in workload.Services) SetMember(membership.Service, workload.Uid, workload);
         Touched(workload.Uid);
     }
@@ -48,6 +51,7 @@ internal sealed class SnapshotBuilder
         service = _interner.Intern(service);
         if (old is not null) _services.Remove(old);
         _services.Add(service);
+        foreach (NetworkAddress vip in service.Vips) Note(vip.Network);
         EndpointChanges changes = ChangesOf(service.Key);
         changes.ServiceChanged = true;
         changes.Service = service;
@@ -94,6 +98,7 @@ internal sealed class SnapshotBuilder
             ServicesByCidr = _services.ByCidr.Build(),
             StatedIn = _services.StatedIn,
             Policies = policyIndex,
+            Networks = _networks,
         };
         foreach (NamespacedName key in _endpoints.Keys)
         {
@@ -101,6 +106,11 @@ internal sealed class SnapshotBuilder
         }
         IReadOnlySet<string>? uids = _changedWorkloads.Count > MeshChange.MaxListed ? null : _changedWorkloads;
         return new MeshChange(next, _changedWorkloads.Count, _endpoints.Count, uids, policyChange, _unknownRemovals);
+    }
+
+    private void Note(string network)
+    {
+        if (!_networks.Contains(network)) _networks = _networks.Add(network);
     }
 
     private PolicyIndex NoChange(out PolicyChange change)

@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Linux.Loop;
 using Ztunnel.Linux.Sockets;
@@ -40,6 +41,8 @@ internal sealed class ProxyListener(WorkloadProxy proxy, ListenerRole role) : IA
     public EventLoop ChooseLoop(EventLoop accepted) =>
         role == ListenerRole.InboundHbone ? proxy.Balance.ForTunnel(accepted) : proxy.Balance.ForConnection(accepted);
 
+    public void LogEstablished(IPEndPoint address) => ProxyLog.ListenerEstablished(_log, address, ComponentOf(role), proxy.IsTransparent);
+
     public void OnAccepted(EventLoop loop, LoopSocket socket)
     {
         WorkloadLoop home = proxy.Home(loop);
@@ -69,4 +72,12 @@ internal sealed class ProxyListener(WorkloadProxy proxy, ListenerRole role) : IA
     }
 
     public void OnAcceptError(EventLoop loop, Errno error, AcceptBackoff backoff) => ProxyLog.AcceptFailed(_log, ErrnoText.Describe(error));
+
+    private static string ComponentOf(ListenerRole role) => role switch
+    {
+        ListenerRole.InboundHbone => "inbound",
+        ListenerRole.InboundPassthrough => "inbound passthrough",
+        ListenerRole.Socks5 => "socks5",
+        _ => "outbound",
+    };
 }

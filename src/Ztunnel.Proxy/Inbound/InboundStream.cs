@@ -110,7 +110,7 @@ internal sealed class InboundStream : InboundConnection, ITunnelStreamOwner
 
         if (await Home.Workload.WaitAsync() is not { } local)
         {
-            Refuse(503, new ConnectionOutcome(EndReason.LocalWorkloadUnknown, Home.Workload.UnknownText), trace);
+            Refuse(503, new ConnectionOutcome(EndReason.LocalWorkloadUnknown, Home.Workload.UnknownToCallersText), trace);
             return;
         }
 

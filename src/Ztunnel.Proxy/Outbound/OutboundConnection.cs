@@ -3,7 +3,6 @@ using Ztunnel.Linux.Sockets;
 using Ztunnel.Mesh.Model;
 using Ztunnel.Mesh.Propagation;
 using Ztunnel.Mesh.Routing;
-using Ztunnel.Mesh.State;
 using Ztunnel.Proxy.Connections;
 using Ztunnel.Proxy.Hbone;
 using Ztunnel.Proxy.Relay;
@@ -97,31 +96,17 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
             return;
         }
 
-        if (await _home.Workload.WaitAsync() is not { } local)
-        {
-            Deny(new ConnectionOutcome(EndReason.LocalWorkloadUnknown, _home.Workload.UnknownText), trace);
-            return;
-        }
-
-        if (_home.Context.OnDemand is { } onDemand && await onDemand.PrepareOutboundAsync(local, OriginalDestination) is { Reason: not EndReason.None } unknown)
-        {
-            Deny(unknown, trace);
-            return;
-        }
-
+        RoutedCall routed = await CallRouting.RouteAsync(_home, Source, destination);
         if (_ended)
             return;
-
-        MeshSnapshot mesh = _home.Context.Mesh.Current;
-        Route route = OutboundRouter.Route(mesh, _home.Context.Routing, local, Source.Address, destination, SystemRandom.Instance, _home.Proxy.Endpoints);
-        if (route.Kind == RouteKind.Refuse)
+        if (routed.Route is not { } route)
         {
-            Deny(new ConnectionOutcome(EndReason.NoRoute, route.Error), trace);
+            Deny(routed.Refusal, trace);
             return;
         }
 
         // Phase 2: connect.
-        var hops = new HopSequence(_home, new OutboundCall(Source, local, route, trace));
+        var hops = new HopSequence(_home, new OutboundCall(Source, routed.Local!, route, trace));
         _hops = hops;
         HopResult result = await hops.ConnectAsync();
         if (_ended)

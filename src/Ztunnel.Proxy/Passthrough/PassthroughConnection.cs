@@ -80,7 +80,7 @@ internal sealed class PassthroughConnection : InboundConnection, ISocketRelayOwn
 
         if (await Home.Workload.WaitAsync() is not { } local)
         {
-            End(new ConnectionOutcome(EndReason.LocalWorkloadUnknown, Home.Workload.UnknownText));
+            End(new ConnectionOutcome(EndReason.LocalWorkloadUnknown, Home.Workload.UnknownToCallersText));
             return;
         }
 

@@ -19,11 +19,11 @@ public sealed class DedicatedServing(DedicatedWorkload workload, WorkloadStarter
             ? [new PodView(new PodIdentity("", workload.Name, workload.Namespace, workload.ServiceAccount), PodState.Up, Failure: null, proxy.InboundTraffic, proxy.OutboundTraffic)]
             : [];
 
-    public Task StartAsync()
+    public void Bind()
     {
         try
         {
-            _served = starter.Start(new LocalWorkloadKey(workload.Name, workload.Namespace, workload.ServiceAccount), pod: null);
+            _served = starter.Bind(new LocalWorkloadKey(workload.Name, workload.Namespace, workload.ServiceAccount), pod: null);
         }
         catch (LinuxException refused)
         {
@@ -31,8 +31,9 @@ public sealed class DedicatedServing(DedicatedWorkload workload, WorkloadStarter
         }
 
         readiness.Complete("proxy");
-        return Task.CompletedTask;
     }
+
+    public void Start() => _served!.Serve();
 
     public Task StopAsync(bool graceful) => _served?.StopAsync(graceful) ?? Task.CompletedTask;
 }

@@ -11,9 +11,12 @@ public interface IServing
     /// <summary>The pods of now, in no particular order. Any thread.</summary>
     IEnumerable<PodView> Pods { get; }
 
-    /// <summary>Opens the listeners; the mesh has had its first state by now.</summary>
+    /// <summary>Binds what this process is known to serve (control-path 1.2, step 17): connections wait in the queues, they are not refused.</summary>
     /// <exception cref="StartException">A port cannot be had.</exception>
-    Task StartAsync();
+    void Bind();
+
+    /// <summary>Serves; the mesh has had its first state by now.</summary>
+    void Start();
 
     /// <summary>Closes the listeners and ends the connections: gracefully within the deadline, or at once.</summary>
     Task StopAsync(bool graceful);

@@ -8,7 +8,9 @@ using Ztunnel.Proxy.Connections;
 namespace Ztunnel.Serving;
 
 /// <summary>Joins the life of pods and the data plane: starts a pod's proxy in its namespace, and knows the running ones by pod for the dump.</summary>
-public sealed class PodProxies(WorkloadStarter starter) : IWorkloadProxyFactory
+/// <param name="starter">Opens what a pod gets.</param>
+/// <param name="defaults">What is assumed of a pod whose record is not there yet; null: nothing.</param>
+public sealed class PodProxies(WorkloadStarter starter, NodeDefaults? defaults) : IWorkloadProxyFactory
 {
     private readonly ConcurrentDictionary<string, PodProxy> _running = new(StringComparer.Ordinal);
 
@@ -17,7 +19,8 @@ public sealed class PodProxies(WorkloadStarter starter) : IWorkloadProxyFactory
         cancellation.ThrowIfCancellationRequested();
         // What still arrives at a listener while it closes goes to the successor that shares its port. Where the kernel has no such setting, or /proc/sys is read-only, the drained queue alone has to do.
         podNamespace.WriteSetting("ipv4/tcp_migrate_req", "1");
-        ServedWorkload served = starter.Start(new LocalWorkloadKey(pod.Name, pod.Namespace, pod.ServiceAccount), podNamespace);
+        ServedWorkload served = starter.Bind(new LocalWorkloadKey(pod.Name, pod.Namespace, pod.ServiceAccount) { Assumed = defaults }, podNamespace);
+        served.Serve();
         var started = new PodProxy(this, pod.Uid, served);
         // A pod made anew takes the place of its predecessor, which is being torn down.
         _running[pod.Uid] = started;

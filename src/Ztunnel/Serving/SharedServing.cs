@@ -43,12 +43,16 @@ public sealed class SharedServing : IServing
 
     public IEnumerable<PodView> Pods => _pods.Pods.Select(_podProxies.View);
 
-    public Task StartAsync()
+    public void Bind()
     {
-        StartOwn();
+        BindOwn();
         _readiness.Complete("proxy");
+    }
+
+    public void Start()
+    {
+        _own?.Serve();
         _following = Task.Run(() => _source.RunAsync(_stopping.Token));
-        return Task.CompletedTask;
     }
 
     public async Task StopAsync(bool graceful)
@@ -62,7 +66,7 @@ public sealed class SharedServing : IServing
     }
 
     // Our metrics port can be reached through the mesh when we are a known workload ourselves (data-path 1.6).
-    private void StartOwn()
+    private void BindOwn()
     {
         if (!_node.HasOwnWorkload)
             return;
@@ -70,7 +74,7 @@ public sealed class SharedServing : IServing
         {
             // Nothing redirects our own namespace, and no second process shares it: plain sockets.
             var sockets = new SocketFactory(pod: null, _sockets with { Mark = null, ReusePort = false });
-            _own = _proxies.Start(new LocalWorkloadKey(_node.PodName, _node.PodNamespace, _node.ServiceAccount!), sockets, ListenerSelection.InboundHbone, preservesSource: false);
+            _own = _proxies.Bind(new LocalWorkloadKey(_node.PodName, _node.PodNamespace, _node.ServiceAccount!), sockets, ListenerSelection.InboundHbone, preservesSource: false);
         }
         catch (LinuxException refused)
         {

@@ -46,7 +46,7 @@ internal static class MeshJson
             json.WriteEndObject();
         }
 
-        json.WriteString("name", workload.Name);
+        json.WriteString("name", workload.NameSpan);
         json.WriteString("namespace", workload.Namespace);
         if (workload.NativeTunnel)
             json.WriteBoolean("nativeTunnel", value: true);
