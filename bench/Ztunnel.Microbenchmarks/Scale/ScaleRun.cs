@@ -56,20 +56,33 @@ internal static class ScaleRun
         (double restLongest, double restP99) = probe.Measure(static () => Thread.Sleep(1_000));
         double[] times = new double[Pushes];
         double pause = 0;
+        long allocated = 0;
+        int[] collections = [.. Enumerable.Range(0, GC.MaxGeneration + 1).Select(GC.CollectionCount)];
+        List<string> each = [];
         long before = GC.GetGCMemoryInfo(GCKind.Any).Index;
         (double longest, double p99) = probe.Measure(() =>
         {
             for (int push = 0; push < Pushes; push++)
             {
                 long started = ThreadNanoseconds();
+                allocated -= GC.GetAllocatedBytesForCurrentThread();
                 protocol.OnResponse(DeltaDiscoveryResponse.Parser.ParseFrom(pushes[push]));
+                allocated += GC.GetAllocatedBytesForCurrentThread();
                 times[push] = (ThreadNanoseconds() - started) / 1e6;
                 GCMemoryInfo collection = GC.GetGCMemoryInfo(GCKind.Any);
-                if (collection.Index > before) pause = Math.Max(pause, collection.PauseDurations[0].TotalMilliseconds);
+                if (collection.Index > before)
+                {
+                    pause = Math.Max(pause, collection.PauseDurations[0].TotalMilliseconds);
+                    string text = $"gen{collection.Generation} {collection.PauseDurations[0].TotalMilliseconds:F1} ms, {collection.PromotedBytes / 1e6:F1} MB kept, push {times[push]:F1} ms";
+                    if (each.Count == 0 || each[^1] != text) each.Add(text);
+                    before = collection.Index;
+                }
                 Thread.Sleep(20);
             }
         });
+        Console.WriteLine(string.Join("\n", each));
         Array.Sort(times);
+        Say("allocated by a push", $"{allocated / (double)Pushes / 1048576:F2} MiB; collections of generations 0, 1, 2: {string.Join(", ", collections.Select(static (count, generation) => GC.CollectionCount(generation) - count))}");
         Say("push of 1,000 changes", $"{times[Pushes / 2]:F1} ms of CPU in the middle, {times[^1]:F1} at most; collector's longest pause {pause:F1} ms");
         Say("64 echoing connections, longest answer", $"{longest:F2} ms while pushed (99 %: {p99:F2}), {restLongest:F2} at rest ({restP99:F2})");
     }

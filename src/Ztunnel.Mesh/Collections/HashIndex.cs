@@ -6,14 +6,14 @@ namespace Ztunnel.Mesh.Collections;
 /// <remarks>
 /// Invariants: the number of buckets is a power of two; bucket <c>h mod n</c> holds every entry of hash h, in the order of insertion; a bucket without entries is
 /// null. Keys are not stored: an item knows its own, and the caller compares it. So several items may share a key (two pods with one address), and one index
-/// costs about 18 bytes an item. Buckets hold 8 to 16 entries and are copied on write; they sit in chunks of 256, copied at most once by a
+/// costs about 22 bytes an item. Buckets hold 4 to 8 entries and are copied on write; they sit in chunks of 256, copied at most once by a
 /// <see cref="Builder"/>, so that a change of k items costs O(k) and readers take no lock. Resizing copies entries only, not items, and is amortized.
 /// </remarks>
 internal sealed class HashIndex<T> where T : class
 {
     private const int ChunkBits = 8;
     private const int ChunkBuckets = 1 << ChunkBits;
-    private const int MaxLoad = 16;   // entries for each bucket on average; a look-up compares 32-bit hashes, so a bucket is one or two cache lines of work
+    private const int MaxLoad = 8;   // entries for each bucket on average; what a change copies, and the collector then has to move, doubles with it. Twice as many would save 4 bytes an item
 
     public static readonly HashIndex<T> Empty = new([new Entry[ChunkBuckets][]], ChunkBuckets, 0);
 
@@ -128,6 +128,24 @@ internal sealed class HashIndex<T> where T : class
             bucket = bucket!.Length == 1 ? null : [.. bucket.AsSpan(0, at), .. bucket.AsSpan(at + 1)];
             Count--;
             if (_buckets > ChunkBuckets && Count < _buckets * MaxLoad / 8) Resize(_buckets / 2);
+        }
+
+        /// <summary>Puts an item behind all others of its hash and removes this very other one, which must be there. Where no other has the hash, order means nothing and the place is kept: one copy instead of two.</summary>
+        public void Renew(int hash, T item, T with)
+        {
+            Entry[]? bucket = BucketForWrite(hash);
+            int same = 0;
+            for (int i = 0; bucket is not null && i < bucket.Length; i++)
+            {
+                if (bucket[i].Hash == hash) same++;
+            }
+            if (same == 1)
+            {
+                Replace(hash, item, with);
+                return;
+            }
+            Remove(hash, item);
+            Add(hash, with);
         }
 
         /// <summary>Puts an item in the place of this very other one, which must be there.</summary>

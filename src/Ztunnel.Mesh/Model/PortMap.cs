@@ -14,9 +14,24 @@ public sealed class PortMap : IEquatable<PortMap>
     {
         if (ports.IsEmpty) return Empty;
 
-        var sorted = new SortedDictionary<ushort, ushort>();
-        foreach ((ushort servicePort, ushort targetPort) in ports) sorted[servicePort] = targetPort;
-        return new PortMap([.. sorted.Select(static port => ((uint)port.Key << 16) | port.Value)]);
+        // By hand: a workload of the mesh has one or two, and there are as many of these as workloads in a push.
+        uint[] sorted = new uint[ports.Length];
+        int count = 0;
+        foreach ((ushort servicePort, ushort targetPort) in ports)
+        {
+            uint port = ((uint)servicePort << 16) | targetPort;
+            int at = count;
+            while (at > 0 && sorted[at - 1] >> 16 > servicePort) at--;
+            if (at > 0 && sorted[at - 1] >> 16 == servicePort)
+            {
+                sorted[at - 1] = port;
+                continue;
+            }
+            sorted.AsSpan(at, count - at).CopyTo(sorted.AsSpan(at + 1));
+            sorted[at] = port;
+            count++;
+        }
+        return new PortMap(count == sorted.Length ? sorted : sorted[..count]);
     }
 
     public int Count => _ports.Length;

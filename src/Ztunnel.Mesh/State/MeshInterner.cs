@@ -33,6 +33,7 @@ internal sealed class MeshInterner
         Workload shared = workload with
         {
             Uid = old?.Uid ?? workload.Uid,
+            Addresses = old?.Addresses == workload.Addresses ? old.Addresses : workload.Addresses,
             Node = Intern(workload.Node),
             Locality = Intern(workload.Locality),
             Traits = old?.Traits == workload.Traits ? old.Traits : Intern(workload.Traits),

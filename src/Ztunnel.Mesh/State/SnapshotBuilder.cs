@@ -34,10 +34,13 @@ internal sealed class SnapshotBuilder
         workload = _interner.Intern(workload, old);
         if (old is not null)
         {
-            _workloads.Remove(old);
+            _workloads.Replace(old, workload);
             foreach (ServiceMembership membership in old.Services) SetMember(membership.Service, workload.Uid, null);
         }
-        _workloads.Add(workload);
+        else
+        {
+            _workloads.Add(workload);
+        }
         Note(workload.Network);
         foreach (ServiceMembership membership in workload.Services) SetMember(membership.Service, workload.Uid, workload);
         Touched(workload.Uid);

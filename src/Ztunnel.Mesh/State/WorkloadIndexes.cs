@@ -31,6 +31,21 @@ internal sealed class WorkloadIndexes(MeshSnapshot current, string? localNode)
         if (IsLocal(workload)) Local.Add(LocalHash(workload), workload);
     }
 
+    /// <summary>A record in the place of another one of the same workload. What it is found by has hardly ever changed: then nothing but its entries does.</summary>
+    public void Replace(Workload old, Workload workload)
+    {
+        if (old.Network != workload.Network || old.Addresses != workload.Addresses || old.IsFoundByAddress != workload.IsFoundByAddress
+            || old.Hostname != workload.Hostname || old.Identity != workload.Identity || IsLocal(old) || IsLocal(workload))
+        {
+            Remove(old);
+            Add(workload);
+            return;
+        }
+        ByUid.Replace(workload.Uid.GetHashCode(), old, workload);
+        foreach (int hash in AddressHashes(workload)) ByAddress.Renew(hash, old, workload);
+        if (workload.Hostname.Length > 0) ByHostname.Renew(HostnameHash(workload), old, workload);
+    }
+
     public void Remove(Workload workload)
     {
         ByUid.Remove(workload.Uid.GetHashCode(), workload);

@@ -62,6 +62,17 @@ internal sealed class ScriptedAgent : IAsyncDisposable
         }
     }
 
+    /// <summary>Sends the same again and again without reading an answer, until it cannot be sent. The number of those that could.</summary>
+    public int SendUntilRefused(string hex)
+    {
+        ZdsLink link = Link;
+        byte[] message = Convert.FromHexString(hex);
+        int sent = 0;
+        while (link.Send(message) == Errno.None)
+            sent++;
+        return sent;
+    }
+
     /// <summary>The next packet, or "end".</summary>
     public async Task<string> ReceiveAsync()
     {

@@ -67,6 +67,25 @@ public sealed class ZdsReconnectTests : IAsyncLifetime
         await agent.AcceptAsync();
     }
 
+    /// <summary>An agent that asks and never reads: its socket's buffer bounds what it gets, and after the limit for one answer it is told by the end of the connection. What runs, stays.</summary>
+    [Fact]
+    public async Task Answers_AgentNeverReads_ConnectionIsMadeAnew()
+    {
+        await using ScriptedAgent agent = ScriptedAgent.Open(_path);
+        _running = _client.RunAsync(_stopping.Token);
+        await agent.AcceptAsync();
+        await agent.AddAsync("kept");
+
+        Task<int> asked = Task.Run(() => agent.SendUntilRefused(ScriptedAgent.KeepOf("kept")));
+        await _log.WaitForAsync("the node agent does not take answers");
+
+        Assert.InRange(await asked.WaitAsync(TestCommand.Limit), 1, 100_000);
+        await AdvanceUntilAsync(agent.AcceptAsync());
+        Assert.Equal("0a00", await agent.AskAsync(ScriptedAgent.KeepOf("kept")));
+        Assert.Equal("0a00", await agent.CompleteSnapshotAsync());
+        Assert.Equal(["start kept"], _proxies.Events);
+    }
+
     // A delay is armed a moment after its line is logged: the clock moves until what is awaited has happened.
     private async Task AdvanceUntilAsync(Task happened)
     {

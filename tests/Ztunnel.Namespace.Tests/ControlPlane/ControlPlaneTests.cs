@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Ztunnel.Namespace.Tests.Network;
 using Ztunnel.Testing.Namespaces;
 using Ztunnel.Testing.Processes;
@@ -44,6 +45,33 @@ public sealed class ControlPlaneTests
         Assert.Equal(0, network.Node.Ztunnel.WaitForEnd(TestCommand.Limit).ExitCode);
     }
 
+    /// <summary>Certificates of four seconds are replaced every two: connections that are open keep their bytes, new ones find the new certificate, and nobody fails.</summary>
+    [NamespaceFact]
+    public async Task Certificates_RotatedUnderLoad_LoseNothing()
+    {
+        using ControlPlaneNetwork network = await ControlPlaneNetwork.CreateAsync();
+        await network.StartIstiodAsync();
+        await network.StartZtunnelAsync(("SECRET_TTL", "4s"), ("RUST_LOG", "info,identity::manager=debug"));
+        using TestProcess live = network.Client.Start("hold", MeshFile.Vip, 80);
+        await AskAsync(live, "before");
+        using TestProcess load = network.Client.Start("steady", MeshFile.Vip, 80, "4");
+        await load.WaitForLineAsync(static line => line == "running");
+        string first = await SerialOfAsync(network, network.Client);
+
+        // The third certificate of the client: two rotations, one of them after everything was open.
+        int issued = 0;
+        Task<string> rotated = network.Node.Ztunnel.WaitForLineAsync(
+            line => line.Contains("certificate fetch succeeded", StringComparison.Ordinal) && line.Contains(network.Client.Identity, StringComparison.Ordinal) && ++issued == 3);
+        Assert.Equal("ok", await network.Client.RunAsync("transfer", MeshFile.Vip, 81, "20000000"));
+        await rotated;
+
+        await AskAsync(live, "after");
+        Assert.Equal("newnew", await network.Client.RunAsync("send", MeshFile.Vip, 80, "new"));
+        Assert.NotEqual(first, await SerialOfAsync(network, network.Client));
+        load.SendLine("");
+        Assert.DoesNotContain("failed", await load.WaitForLineAsync(static line => line.Contains(" ok", StringComparison.Ordinal)), StringComparison.Ordinal);
+    }
+
     [NamespaceFact]
     public async Task Stopped_WhileWaitingForTheControlPlane_EndsInTime()
     {
@@ -76,6 +104,21 @@ public sealed class ControlPlaneTests
         // An address that nobody says anything about: it may be a workload that must not be spoken to in plain text.
         await AssertResetAsync(network.Client, "10.213.9.77");
         await network.Node.WaitForLogAsync("connection failed", "the control plane did not say in time what /10.213.9.77 is");
+    }
+
+    private static async Task AskAsync(TestProcess connection, string text)
+    {
+        connection.SendLine(text);
+        await connection.WaitForLineAsync(line => line == $"answer {text}{text}");
+    }
+
+    /// <summary>The serial number of the certificate that the pod's connections use now.</summary>
+    private static async Task<string> SerialOfAsync(ControlPlaneNetwork network, TestPod pod)
+    {
+        using JsonDocument dump = JsonDocument.Parse(await Task.Run(() => network.Node.Namespace.Run("curl", "-sS", "--max-time", "5", "http://127.0.0.1:15000/config_dump")));
+        return dump.RootElement.GetProperty("certificates").EnumerateArray()
+            .Single(entry => entry.GetProperty("identity").GetString() == pod.Identity)
+            .GetProperty("certChain")[0].GetProperty("serialNumber").GetString()!;
     }
 
     // A refusal that is quick meets the client before its first byte, a slower one after it.

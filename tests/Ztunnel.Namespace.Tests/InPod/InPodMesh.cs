@@ -55,18 +55,24 @@ internal sealed class InPodMesh : IAsyncDisposable
         return node;
     }
 
+    /// <summary>Takes the rules away, as the node agent does when a pod leaves the mesh.</summary>
+    public static void Release(TestPod pod) =>
+        TestCommand.Run(TimeSpan.FromSeconds(20), TestNode.Binary, ["redirect", "remove", "--netns", pod.Namespace.Path]).EnsureSucceeded();
+
     /// <summary>Installs the rules by hand, with these options of `ztunnel redirect install`.</summary>
     public static void Capture(TestPod pod, params string[] options) =>
         TestCommand.Run(TimeSpan.FromSeconds(20), TestNode.Binary, ["redirect", "install", "--netns", pod.Namespace.Path, "--dns-capture", "false", .. options]).EnsureSucceeded();
 
     /// <summary>Runs `ztunnel agent` over both pods with these options.</summary>
-    public TestProcess StartAgent(params string[] options)
+    public TestProcess StartAgent(params string[] options) => StartAgent(capturesDns: false, options);
+
+    public TestProcess StartAgent(bool capturesDns, params string[] options)
     {
         string list = Path.Combine(_folder, "pods.json");
         IEnumerable<string> entries = new[] { Client, Server }.Select(static pod =>
             $$"""{"uid": "{{pod.Name}}", "name": "{{pod.Name}}", "namespace": "default", "serviceAccount": "{{pod.Name}}", "netns": "{{pod.Namespace.Path}}"}""");
         File.WriteAllText(list, $"{{\"pods\": [{string.Join(", ", entries)}]}}");
-        TestProcess agent = TestProcess.Start(TestNode.Binary, ["agent", "--pods", list, "--socket", Socket, "--dns-capture", "false", .. options]);
+        TestProcess agent = TestProcess.Start(TestNode.Binary, ["agent", "--pods", list, "--socket", Socket, "--dns-capture", capturesDns ? "true" : "false", .. options]);
         _agents.Add(agent);
         return agent;
     }
@@ -94,10 +100,19 @@ internal sealed class InPodMesh : IAsyncDisposable
         Outsider.Namespace.Run("ip", "address", "add", $"{ProbeAddress}/32", "dev", "eth0");
         Node = new InPodNode(Attach("ipz", 4), _folder);
         _nodes.Add(Node);
+        WriteMesh(_pods);
+    }
+
+    /// <summary>What ztunnel is told of the mesh; it takes the change over while it runs.</summary>
+    public void WriteMesh(params IEnumerable<TestPod> pods)
+    {
         // ztunnel itself is a workload of the mesh: its metrics can be scraped through it.
         var self = new TestPod(Node.Namespace, "ztunnel", "node-1", "10.213.0.4", "fd00:213::4");
-        new MeshFile(Path.Combine(_folder, "mesh.yaml")).Write([.. _pods, self]);
+        new MeshFile(Path.Combine(_folder, "mesh.yaml")).Write([.. pods, self]);
     }
+
+    /// <summary>The server as the mesh sees it while it is not enrolled: reached in plain text.</summary>
+    public TestPod UnenrolledServer => new(Server.Namespace, Server.Name, "", Server.Address, Server.Address6);
 
     private TestPod AddPod(string name, int number, string node)
     {

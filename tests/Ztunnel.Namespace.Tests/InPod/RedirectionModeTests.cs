@@ -14,8 +14,8 @@ public sealed class RedirectionModeTests
     public async Task Traffic_EveryKind_IsCarriedOrSpared(string backend, string inbound)
     {
         await using InPodMesh mesh = await InPodMesh.CreateAsync();
-        mesh.StartAgent("--backend", backend, "--inbound", inbound);
-        mesh.Node.Start(mesh.Socket);
+        mesh.StartAgent(capturesDns: true, "--backend", backend, "--inbound", inbound);
+        mesh.Node.Start(mesh.Socket, ("ISTIO_META_DNS_CAPTURE", "true"));
         await mesh.Node.WaitForLogAsync("marking server ready");
 
         // Between captured pods: by address and by service, both families; the application sees its client.
@@ -26,6 +26,10 @@ public sealed class RedirectionModeTests
         ])
             Assert.StartsWith(seen + " ", await mesh.Client.RunAsync("send", host, port, "x"), StringComparison.Ordinal);
         Assert.Equal(4, mesh.Node.CountInbound("mutual_tls"));
+
+        // Names of the mesh, asked of a resolver that is not there, over both protocols and families.
+        foreach (string[] how in (string[][])[["@10.213.0.254"], ["@10.213.0.254", "+tcp"], ["@fd00:213::fe"], ["@fd00:213::fe", "+tcp"]])
+            Assert.Equal(MeshFile.Vip, (await Task.Run(() => mesh.Client.Namespace.Run("dig", ["+short", "+tries=1", "+timeout=5", .. how, MeshFile.Hostname]))).Trim());
 
         // A pod that calls itself through the service.
         Assert.Equal("selfself", await mesh.Server.RunAsync("send", MeshFile.Vip, 80, "self"));
