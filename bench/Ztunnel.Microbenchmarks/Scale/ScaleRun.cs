@@ -55,6 +55,9 @@ internal static class ScaleRun
         using var probe = new EchoProbe();
         (double restLongest, double restP99) = probe.Measure(static () => Thread.Sleep(1_000));
         double[] times = new double[Pushes];
+        var garbage = new PushGarbage();
+        bool collects = Environment.GetEnvironmentVariable("SCALE_COLLECT") != "0";
+        double[] pauses = [];
         double pause = 0;
         long allocated = 0;
         int[] collections = [.. Enumerable.Range(0, GC.MaxGeneration + 1).Select(GC.CollectionCount)];
@@ -67,6 +70,7 @@ internal static class ScaleRun
                 long started = ThreadNanoseconds();
                 allocated -= GC.GetAllocatedBytesForCurrentThread();
                 protocol.OnResponse(DeltaDiscoveryResponse.Parser.ParseFrom(pushes[push]));
+                if (collects) garbage.OnApplied();
                 allocated += GC.GetAllocatedBytesForCurrentThread();
                 times[push] = (ThreadNanoseconds() - started) / 1e6;
                 GCMemoryInfo collection = GC.GetGCMemoryInfo(GCKind.Any);

@@ -43,7 +43,7 @@ internal static unsafe partial class Libc
     private static partial int statx(int directory, byte* path, int flags, uint mask, byte* answer);
 
     /// <summary>
-    /// The one sequence that runs inside a foreign namespace on an ordinary thread: enter, socket, leave. Nothing but these three calls happens in between,
+    /// The sequences that run inside a foreign namespace on an ordinary thread: enter, socket or open, leave. Nothing but these three calls happens in between,
     /// through addresses that were looked up before and in code that is compiled as a whole: no lazy binding, no tiering, hence no thread that the runtime
     /// could start there (it would inherit the namespace for good and carry other pods' traffic into this one).
     /// </summary>
@@ -52,6 +52,7 @@ internal static unsafe partial class Libc
         private static readonly nint Library = NativeLibrary.Load("libc.so.6");
         private static readonly delegate* unmanaged<int, int, int> SetNs = (delegate* unmanaged<int, int, int>)NativeLibrary.GetExport(Library, "setns");
         private static readonly delegate* unmanaged<int, int, int, int> SocketCall = (delegate* unmanaged<int, int, int, int>)NativeLibrary.GetExport(Library, "socket");
+        private static readonly delegate* unmanaged<byte*, int, int> OpenCall = (delegate* unmanaged<byte*, int, int>)NativeLibrary.GetExport(Library, "open");
         private static readonly delegate* unmanaged<int*> ErrnoLocation = (delegate* unmanaged<int*>)NativeLibrary.GetExport(Library, "__errno_location");
 
         [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
@@ -68,6 +69,30 @@ internal static unsafe partial class Libc
             }
 
             int descriptor = openSocket(family, type, protocol);
+            int error = *errno;
+            if (setNamespace(home, CLONE_NEWNET) != 0)
+            {
+                Environment.FailFast("cannot leave a pod's network namespace: one pod's traffic would leave as another's");
+            }
+
+            return descriptor >= 0 ? new SysResult(descriptor, Errno.None) : new SysResult(-1, (Errno)error);
+        }
+
+        /// <summary>Opens a file below /proc/sys/net, which stays that of the namespace it was opened in.</summary>
+        [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.AggressiveOptimization)]
+        public static SysResult OpenFile(int pod, int home, byte* zeroTerminatedPath, int flags, out bool entered)
+        {
+            delegate* unmanaged<int, int, int> setNamespace = SetNs;
+            delegate* unmanaged<byte*, int, int> openFile = OpenCall;
+            int* errno = ErrnoLocation();
+
+            entered = setNamespace(pod, CLONE_NEWNET) == 0;
+            if (!entered)
+            {
+                return new SysResult(-1, (Errno)(*errno));
+            }
+
+            int descriptor = openFile(zeroTerminatedPath, flags);
             int error = *errno;
             if (setNamespace(home, CLONE_NEWNET) != 0)
             {

@@ -4,7 +4,7 @@ using Ztunnel.Linux.Sockets;
 
 namespace Ztunnel.Linux.Namespaces;
 
-/// <summary>Files below /proc/sys/net, which show the namespace of the thread that opens them. Raw calls only: this runs inside a pod's namespace.</summary>
+/// <summary>Files below /proc/sys/net, which show the namespace they were opened in, whoever reads and writes them then. So only opening happens inside, and no thread has to be made for it, which costs a pod 10 KiB.</summary>
 internal static unsafe class NamespaceFiles
 {
     private const int LongestValueBytes = 256;
@@ -21,11 +21,11 @@ internal static unsafe class NamespaceFiles
 
     public static byte[] Ascii(string text) => Encoding.ASCII.GetBytes(text);
 
-    public static string? Read(byte[] path)
+    public static string? Read(NetworkNamespace where, byte[] path)
     {
         fixed (byte* name = path)
         {
-            SysResult opened = Libc.OpenRaw(name, Libc.O_RDONLY);
+            SysResult opened = where.OpenFile(name, Libc.O_RDONLY);
             if (opened.Failed)
             {
                 return null;
@@ -38,12 +38,12 @@ internal static unsafe class NamespaceFiles
         }
     }
 
-    public static Errno Write(byte[] path, byte[] value)
+    public static Errno Write(NetworkNamespace where, byte[] path, byte[] value)
     {
         fixed (byte* name = path)
         fixed (byte* bytes = value)
         {
-            SysResult opened = Libc.OpenRaw(name, Libc.O_WRONLY);
+            SysResult opened = where.OpenFile(name, Libc.O_WRONLY);
             if (opened.Failed)
             {
                 return opened.Error;

@@ -81,9 +81,9 @@ public sealed class NetworkNamespace : IDisposable
     }
 
     /// <summary>A setting below /proc/sys/net as this namespace has it; null if there is none.</summary>
-    public string? ReadSetting(string name) => Run(static path => NamespaceFiles.Read(path), NamespaceFiles.PathOf(name));
+    public string? ReadSetting(string name) => NamespaceFiles.Read(this, NamespaceFiles.PathOf(name));
 
-    public Errno WriteSetting(string name, string value) => Run(static pair => NamespaceFiles.Write(pair.Path, pair.Value), (Path: NamespaceFiles.PathOf(name), Value: NamespaceFiles.Ascii(value)));
+    public Errno WriteSetting(string name, string value) => NamespaceFiles.Write(this, NamespaceFiles.PathOf(name), NamespaceFiles.Ascii(value));
 
     /// <summary>Whether ::1 can be used inside (data-path 1.5): yes unless the kernel says that it is disabled.</summary>
     public bool IsIPv6LoopbackUsable() => ReadSetting("ipv6/conf/lo/disable_ipv6") != "1";
@@ -92,6 +92,14 @@ public sealed class NetworkNamespace : IDisposable
     internal SysResult OpenSocket(int family, int type, int protocol)
     {
         SysResult result = Libc.InNamespace.OpenSocket(Descriptor, Home.Descriptor, family, type, protocol, out bool entered);
+        GC.KeepAlive(this);
+        return entered ? result : throw new LinuxException(result.Error, "enter a pod's network namespace");
+    }
+
+    /// <summary>The same for a file below /proc/sys/net.</summary>
+    internal unsafe SysResult OpenFile(byte* zeroTerminatedPath, int flags)
+    {
+        SysResult result = Libc.InNamespace.OpenFile(Descriptor, Home.Descriptor, zeroTerminatedPath, flags | Libc.O_CLOEXEC, out bool entered);
         GC.KeepAlive(this);
         return entered ? result : throw new LinuxException(result.Error, "enter a pod's network namespace");
     }

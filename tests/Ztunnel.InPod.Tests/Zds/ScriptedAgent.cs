@@ -62,15 +62,25 @@ internal sealed class ScriptedAgent : IAsyncDisposable
         }
     }
 
-    /// <summary>Sends the same again and again without reading an answer, until it cannot be sent. The number of those that could.</summary>
-    public int SendUntilRefused(string hex)
+    /// <summary>Sends the same again and again without reading an answer, until nobody is there to take it. The number of those that were taken.</summary>
+    public int SendUntilClosed(string hex)
     {
         ZdsLink link = Link;
         byte[] message = Convert.FromHexString(hex);
         int sent = 0;
-        while (link.Send(message) == Errno.None)
-            sent++;
-        return sent;
+        while (true)
+        {
+            switch (link.Send(message))
+            {
+                case Errno.None:
+                    sent++;
+                    break;
+                case Errno.ETIMEDOUT:
+                    break; // the other side's buffer is full: it may be busy
+                default:
+                    return sent;
+            }
+        }
     }
 
     /// <summary>The next packet, or "end".</summary>
