@@ -66,8 +66,10 @@ public sealed class WorkloadProxy
         {
             foreach (ListenerRole role in order)
             {
-                if (selection.HasFlag(SelectionOf(role)))
-                    bound[count++] = new BoundListener(Open(role), new ProxyListener(this, role));
+                if (!selection.HasFlag(SelectionOf(role)))
+                    continue;
+                SocketHandle opened = Open(role);
+                bound[count++] = new BoundListener(opened, new ProxyListener(this, role));
             }
         }
         catch

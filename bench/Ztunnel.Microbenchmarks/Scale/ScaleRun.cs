@@ -55,9 +55,6 @@ internal static class ScaleRun
         using var probe = new EchoProbe();
         (double restLongest, double restP99) = probe.Measure(static () => Thread.Sleep(1_000));
         double[] times = new double[Pushes];
-        var garbage = new PushGarbage();
-        bool collects = Environment.GetEnvironmentVariable("SCALE_COLLECT") != "0";
-        double[] pauses = [];
         double pause = 0;
         long allocated = 0;
         int[] collections = [.. Enumerable.Range(0, GC.MaxGeneration + 1).Select(GC.CollectionCount)];
@@ -70,7 +67,6 @@ internal static class ScaleRun
                 long started = ThreadNanoseconds();
                 allocated -= GC.GetAllocatedBytesForCurrentThread();
                 protocol.OnResponse(DeltaDiscoveryResponse.Parser.ParseFrom(pushes[push]));
-                if (collects) garbage.OnApplied();
                 allocated += GC.GetAllocatedBytesForCurrentThread();
                 times[push] = (ThreadNanoseconds() - started) / 1e6;
                 GCMemoryInfo collection = GC.GetGCMemoryInfo(GCKind.Any);
@@ -84,7 +80,7 @@ internal static class ScaleRun
                 Thread.Sleep(20);
             }
         });
-        Console.WriteLine(string.Join("\n", each));
+        each.ForEach(static collection => Say("a collection meanwhile", collection));
         Array.Sort(times);
         Say("allocated by a push", $"{allocated / (double)Pushes / 1048576:F2} MiB; collections of generations 0, 1, 2: {string.Join(", ", collections.Select(static (count, generation) => GC.CollectionCount(generation) - count))}");
         Say("push of 1,000 changes", $"{times[Pushes / 2]:F1} ms of CPU in the middle, {times[^1]:F1} at most; collector's longest pause {pause:F1} ms");

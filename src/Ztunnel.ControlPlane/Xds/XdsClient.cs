@@ -27,7 +27,6 @@ public sealed class XdsClient : IAsyncDisposable
 
     private readonly XdsClientSettings _settings;
     private readonly DeltaProtocol _protocol;
-    private readonly PushGarbage _garbage = new();
     private readonly XdsMetrics _metrics;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -132,7 +131,6 @@ public sealed class XdsClient : IAsyncDisposable
                     IReadOnlyList<DeltaDiscoveryRequest> answers = Apply(response, span);
                     read = call.ReadAsync(ending.Token).AsTask();
                     foreach (DeltaDiscoveryRequest answer in answers) await WriteAsync(call, answer, read);
-                    _garbage.OnApplied();   // here nothing refers to the response any more
                 }
             }
             finally

@@ -112,7 +112,7 @@ internal sealed class InPodMesh : IAsyncDisposable
     }
 
     /// <summary>The server as the mesh sees it while it is not enrolled: reached in plain text.</summary>
-    public TestPod UnenrolledServer => new(Server.Namespace, Server.Name, "", Server.Address, Server.Address6);
+    public TestPod UnenrolledServer => new(Server.Namespace, Server.Name, Server.Node, Server.Address, Server.Address6) { IsEnrolled = false };
 
     private TestPod AddPod(string name, int number, string node)
     {

@@ -94,8 +94,9 @@ public sealed class PodStartTests
             Assert.Equal(Success, await agent.AskAsync(ScriptedAgent.AddOf("uid-s", "server"), mesh.Server.Namespace.Path));
             InPodMesh.Capture(mesh.Server);
             mesh.WriteMesh(mesh.Client, mesh.Server, mesh.Outsider);
-            await WaitForTunnelledAsync(mesh);
+            await WaitForCallsAsync(mesh, tunnelled: true);
             mesh.WriteMesh(mesh.Client, unenrolled, mesh.Outsider);
+            await WaitForCallsAsync(mesh, tunnelled: false);
             InPodMesh.Release(mesh.Server);
             Assert.Equal(Success, await agent.AskAsync(ScriptedAgent.DeleteOf("uid-s")));
             Assert.Equal("hihi", await mesh.Outsider.RunAsync("send", mesh.Server.Address, 8080, "hi"));
@@ -131,13 +132,14 @@ public sealed class PodStartTests
         Assert.Contains("starting shutdown", end.Output, StringComparison.Ordinal);
     }
 
-    // Twenty calls more than there have been, each with a line when it ends.
-    private static async Task WaitForTunnelledAsync(InPodMesh mesh)
+    // Twenty calls of the client more than there have been, each with a line when it ends.
+    private static async Task WaitForCallsAsync(InPodMesh mesh, bool tunnelled)
     {
-        double before = mesh.Node.CountInbound("mutual_tls");
+        bool IsOne(string line) => line.Contains("direction=\"inbound\"", StringComparison.Ordinal) && line.Contains($"src.addr={mesh.Client.Address}:", StringComparison.Ordinal)
+            && line.Contains("src.identity", StringComparison.Ordinal) == tunnelled;
+        int before = mesh.Node.Ztunnel.Output.Split('\n').Count(IsOne);
         int seen = 0;
-        await mesh.Node.Ztunnel.WaitForLineAsync(
-            line => line.Contains("direction=\"inbound\"", StringComparison.Ordinal) && line.Contains("src.identity", StringComparison.Ordinal) && ++seen >= before + 20);
+        await mesh.Node.Ztunnel.WaitForLineAsync(line => IsOne(line) && ++seen >= before + 20);
     }
 
     private static int[] OwnPortsOf(TestPod pod) =>

@@ -60,7 +60,7 @@ internal sealed class MeshFile(string path)
           network: ""
           node: "{{pod.Node}}"
           workloadIps: ["{{pod.Address}}", "{{pod.Address6}}"]
-          protocol: {{(pod.Node == "" ? "TCP" : "HBONE")}}
+          protocol: {{(pod.Node == "" || !pod.IsEnrolled ? "TCP" : "HBONE")}}
           services: {{(pod.Name.StartsWith("server", StringComparison.Ordinal) ? $"{{\"default/{Hostname}\": {Ports}}}" : "{}")}}
           authorizationPolicies: [{{(pod.Name == "guarded" ? "\"default/guard\"" : "")}}]
 

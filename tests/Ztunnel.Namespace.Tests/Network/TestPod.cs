@@ -19,6 +19,9 @@ internal sealed class TestPod(TestNamespace network, string name, string node, s
 
     public string Node { get; } = node;
 
+    /// <summary>Whether the mesh says that tunnels lead to it; without a node they never do.</summary>
+    public bool IsEnrolled { get; init; } = true;
+
     public string Address { get; } = address;
 
     public string Address6 { get; } = address6;
