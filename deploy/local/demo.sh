@@ -142,7 +142,8 @@ start_mesh() {
     start_inside "$node" "$STATE/$node.log" env PROXY_MODE=shared "NODE_NAME=$node" "INPOD_UDS=$STATE/$node.sock" \
       ISTIO_META_DNS_CAPTURE=false "${environment[@]}" "$ZTUNNEL" proxy
     wait_for 15 "ztunnel of $node to be ready" inside "$node" curl -sf http://127.0.0.1:15021/healthz/ready
-    grep -q 'snapshot sent' "$STATE/$node.agent.log" || fail "the node agent of $node has handed no pods over"
+    # The proxy may be ready a moment before the agent has written its line.
+    wait_for 5 "the node agent of $node to hand its pods over" grep -q 'snapshot sent' "$STATE/$node.agent.log"
     fact "$node: ready, process $started, $(awk '/VmRSS/ { printf "%.1f MiB resident", $2 / 1024 }' "/proc/$started/status")"
   done
   fact "redirection installed by the node agents: $(inside front-0 iptables-save -t nat | grep -c -- '-j REDIRECT') REDIRECT rules for IPv4 in each pod's namespace"

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Ztunnel.Http2.Connection;
 using Ztunnel.Http2.FlowControl;
 using Ztunnel.Http2.Frames;
@@ -143,8 +144,8 @@ public sealed partial class Http2Connection
         }
     }
 
-    /// <summary><see cref="OnRoundTrip"/> should be called.</summary>
-    public bool IsRoundTripWanted(long nowMilliseconds) => _flight.IsDue(nowMilliseconds);
+    /// <summary><see cref="OnRoundTrip"/> should be called. Not before the window was announced: peers are told the same one whatever the path (data-path 5.1).</summary>
+    public bool IsRoundTripWanted(long nowMilliseconds) => _connectionWindowAnnounced && _flight.IsDue(nowMilliseconds);
 
     /// <summary>
     /// How long the path takes at the least, without any queue. From then on the peer may have no more under way to us than fills that path, and streams beside bulk wait no longer than that.
@@ -152,6 +153,7 @@ public sealed partial class Http2Connection
     /// </summary>
     public void OnRoundTrip(long nowMilliseconds, TimeSpan roundTrip)
     {
+        Debug.Assert(_connectionWindowAnnounced, "nobody wants to know yet");
         _flight.Measure(nowMilliseconds, roundTrip);
         _receiveWindow.Limit(_flight.Bytes);
     }

@@ -76,6 +76,19 @@ public sealed class ConnectionReceiveWindowTests
         Assert.Equal(300_000, window.TakeUpdate());
     }
 
+    [Fact]
+    public void OnRoundTrip_BeforeThePreface_IsNotWanted_AndTheWholeWindowIsAnnounced()
+    {
+        RawPeer peer = RawPeer.Unconnected(Http2Role.Server);
+        Assert.False(peer.Connection.IsRoundTripWanted(1_000));
+
+        peer.SendBytes(TestFrame.Preface);
+
+        Assert.True(peer.Connection.IsRoundTripWanted(1_000));
+        TestFrame update = Assert.Single(peer.Read(), static frame => frame.Type == TestFrame.WindowUpdateType);
+        Assert.Equal(Http2Settings.ForServer.ConnectionWindowBytes - 65_535, update.Increment);
+    }
+
     [Theory]
     [InlineData(false, FlightTarget.BulkStandingBytes)]
     [InlineData(true, FlightTarget.SharedStandingBytes)]
