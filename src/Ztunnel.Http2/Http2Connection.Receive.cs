@@ -36,7 +36,7 @@ public sealed partial class Http2Connection
 
     private const int MaxGoAwayDebugBytes = 128;
     private const int SmallFrameBytes = 4 * 1024;
-    private const int SmallFramesInARow = 4;
+    private const int SmallFramesInARow = 16;
 
     private HeaderBytes _headerBytes;
     private PayloadBuffer _payload;

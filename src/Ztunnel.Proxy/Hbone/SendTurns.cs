@@ -13,8 +13,13 @@ namespace Ztunnel.Proxy.Hbone;
 /// </remarks>
 internal struct SendTurns
 {
+    /// <summary>
+    /// Half of what a small stream may write. Not all of it: a turn ends at the end of an open record, and a stream that fills every such rest would never count as bulk.
+    /// </summary>
+    public const int BulkBytes = SmallQuantumBytes / 2;
+
     /// <summary>One record: most requests and answers are smaller.</summary>
-    public const int BulkBytes = 16 * 1024;
+    public const int SmallQuantumBytes = 16 * 1024;
 
     /// <summary>Half of a batch: beside any number of small streams, bulk gets the other half.</summary>
     public const int SmallShareBytes = 128 * 1024;
@@ -30,7 +35,7 @@ internal struct SendTurns
     public readonly bool IsEmpty => _small.IsEmpty && _bulk.IsEmpty;
 
     /// <summary>What the stream just taken may write.</summary>
-    public readonly int QuantumFor(SendCandidate candidate) => IsEmpty ? LoneQuantumBytes : candidate.IsBulk ? SharedQuantumBytes : BulkBytes;
+    public readonly int QuantumFor(SendCandidate candidate) => IsEmpty ? LoneQuantumBytes : candidate.IsBulk ? SharedQuantumBytes : SmallQuantumBytes;
 
     /// <summary>A stream has something to send.</summary>
     public void Add(SendCandidate candidate)

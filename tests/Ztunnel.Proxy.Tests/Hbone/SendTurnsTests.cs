@@ -90,7 +90,7 @@ public sealed class SendTurnsTests
         turns.Add(new Candidate("a") { IsBulk = true });
         turns.Add(new Candidate("b"));
 
-        Assert.Equal(SendTurns.BulkBytes, turns.QuantumFor(turns.Take()));
+        Assert.Equal(SendTurns.SmallQuantumBytes, turns.QuantumFor(turns.Take()));
         SendCandidate last = turns.Take();
         Assert.Equal(SendTurns.LoneQuantumBytes, turns.QuantumFor(last));
         turns.Add(new Candidate("c"));
