@@ -149,10 +149,10 @@ public sealed class SocketFactory
     }
 
     /// <summary>
-    /// Makes the socket, which must be of the source's family, leave with another's address. The port is chosen when it connects, for each destination anew,
-    /// so that a client's address does not run out of ports.
+    /// Makes the socket, which must be of the source's family, leave with another's address. Which port is the caller's choice, see <see cref="SpoofedPort"/>; 0 leaves it to the kernel, which
+    /// chooses when it connects, for each destination anew, so that a client's address does not run out of ports.
     /// </summary>
-    public SpoofResult BindSpoofed(SocketHandle handle, IPAddress source)
+    public SpoofResult BindSpoofed(SocketHandle handle, IPAddress source, int port)
     {
         ArgumentNullException.ThrowIfNull(handle);
         ArgumentNullException.ThrowIfNull(source);
@@ -170,8 +170,11 @@ public sealed class SocketFactory
             return new SpoofResult(false, "IP_FREEBIND", error);
         }
 
-        options.Set(Libc.SOL_IP, Libc.IP_BIND_ADDRESS_NO_PORT, 1); // an optimisation: without it bind takes a port of its own
-        error = Bind(handle, new IPEndPoint(source, 0));
+        if (port == 0)
+            options.Set(Libc.SOL_IP, Libc.IP_BIND_ADDRESS_NO_PORT, 1); // an optimisation: without it bind takes a port of its own
+        else
+            options.Set(Libc.SOL_SOCKET, Libc.SO_REUSEADDR, 1); // a port that other destinations use, too, or whose last connection is over
+        error = Bind(handle, new IPEndPoint(source, port));
         return error == Errno.None ? new SpoofResult(true, null, Errno.None) : new SpoofResult(false, "bind", error);
     }
 

@@ -63,7 +63,7 @@ public class CaptureTests
         ConnectResult connected = await fixture.OnLoop(loop =>
         {
             SocketHandle handle = factory.OpenTcp(source.AddressFamily);
-            Assert.Equal(new SpoofResult(true, null, Errno.None), factory.BindSpoofed(handle, source));
+            Assert.Equal(new SpoofResult(true, null, Errno.None), factory.BindSpoofed(handle, source, SpoofedPort.Choose()));
             return LoopSocket.ConnectAsync(loop, handle, listen, LoopFixture.Limit, CancellationToken.None).AsTask();
         });
 
@@ -71,7 +71,7 @@ public class CaptureTests
         await application.WaitForAsync(1);
         IPEndPoint seen = application.Sockets.Single().RemoteEndPoint;
         Assert.Equal(source, seen.Address);
-        Assert.NotEqual(0, seen.Port);
+        Assert.InRange(seen.Port, SpoofedPort.Lowest, SpoofedPort.Highest);
     }
 
     [NamespaceFact]

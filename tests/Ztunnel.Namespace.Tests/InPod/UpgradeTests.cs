@@ -47,9 +47,10 @@ public sealed class UpgradeTests
         await mesh.Node.WaitForLogAsync("marking server ready");
         // New connections all the time, and two that stay: one through a tunnel, one in plain text.
         using TestProcess tunnelled = mesh.Client.Start("steady", mesh.Server.Address, 8080, "3");
+        using TestProcess plain = mesh.Outsider.Start("steady", mesh.Server.Address, 8080, "2");
         using TestProcess staying = mesh.Client.Start("hold", mesh.Server.Address, 8080);
         using TestProcess watched = mesh.Outsider.Start("watch", mesh.Server.Address, 8080);
-        await Task.WhenAll(tunnelled.WaitForLineAsync(static line => line == "running"), watched.WaitForLineAsync(static line => line == "open"));
+        await Task.WhenAll(tunnelled.WaitForLineAsync(static line => line == "running"), plain.WaitForLineAsync(static line => line == "running"), watched.WaitForLineAsync(static line => line == "open"));
         await AskAsync(staying, "before");
 
         InPodNode next = mesh.AddNode();
@@ -65,8 +66,11 @@ public sealed class UpgradeTests
         CommandResult ended = await Task.Run(() => mesh.Node.Ztunnel.WaitForEnd(TimeSpan.FromSeconds(20)));
         staying.SendLine("late");
         await staying.WaitForLineAsync(static line => line is "ConnectionResetError" or "BrokenPipeError");
-        tunnelled.SendLine("");
-        Assert.DoesNotContain("failed", await tunnelled.WaitForLineAsync(static line => line.Contains(" ok", StringComparison.Ordinal)), StringComparison.Ordinal);
+        foreach (TestProcess load in (TestProcess[])[tunnelled, plain])
+        {
+            load.SendLine("");
+            Assert.DoesNotContain("failed", await load.WaitForLineAsync(static line => line.Contains(" ok", StringComparison.Ordinal)), StringComparison.Ordinal);
+        }
 
         Assert.StartsWith("reset after ", end, StringComparison.Ordinal);
         Assert.InRange(draining.Elapsed.TotalSeconds, DeadlineSeconds - 0.5, DeadlineSeconds + 8);

@@ -13,6 +13,7 @@ crowd COUNT      opens as many connections as it can of these, prints "connected
 expect           sends a byte, prints how the connection ends: eof or reset
 raw              sends what no protocol knows; prints refused, reset, eof, "data TEXT" or timeout
 probe SOURCE     as send, from an address of its own choice
+among LIVE,NEW   that many connections stay open while that many others come and go, 4 bytes each; then asks each that stayed once more; prints "N new, M stayed"
 steady COUNT     as many threads open one connection after the other, prints "running" when each had one; with the end of standard input prints "N ok" or "N ok, M failed: REASON"
 early            sends three words on their own, prints "sent", then what came back for them
 watch            sends a byte, prints "open" when it came back, then waits for the end: prints "reset after SECONDS" or "eof after SECONDS"
@@ -290,6 +291,33 @@ def probe(host, port, source):
         connection.sendall(b"x")
         connection.shutdown(socket.SHUT_WR)
         print(read_all(connection).decode())
+
+
+def among(host, port, counts):
+    live, new = (int(count) for count in counts.split(","))
+
+    def ping(connection):
+        connection.sendall(b"ping")
+        answer = b""
+        while len(answer) < 8:
+            if not (more := connection.recv(8 - len(answer))):
+                raise ConnectionError("ended")
+            answer += more
+
+    staying = [connect(host, port) for _ in range(live)]
+    for connection in staying:
+        ping(connection)
+    for _ in range(new):
+        with connect(host, port) as connection:
+            ping(connection)
+    stayed = 0
+    for connection in staying:
+        try:
+            ping(connection)
+            stayed += 1
+        except OSError:
+            pass
+    print(f"{new} new, {stayed} stayed")
 
 
 def steady(host, port, count):
