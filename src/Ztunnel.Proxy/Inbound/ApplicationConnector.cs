@@ -31,7 +31,7 @@ internal static class ApplicationConnector
                     return connecting;
 
                 // A port that is taken, for this destination, is known at once.
-                ConnectResult result = connecting.GetAwaiter().GetResult();
+                ConnectResult result = connecting.Result;
                 if (result.Error != Errno.EADDRNOTAVAIL)
                     return new ValueTask<ConnectResult>(result);
             }

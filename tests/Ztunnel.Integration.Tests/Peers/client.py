@@ -203,7 +203,7 @@ def drain(tls):
 
 def handshake(kind):
     """A peer that must not come in. Prints how it learns of it, and its port for the log."""
-    sock = socket.create_connection((host, 15008), timeout=3 * LIMIT if kind == "silent" else LIMIT)
+    sock = socket.create_connection((host, 15008), timeout=3 * LIMIT if kind in ("silent", "half") else LIMIT)
     print("port", sock.getsockname()[1])
     sys.stdout.flush()
     if kind in ("garbage", "silent", "half"):
