@@ -49,6 +49,15 @@ internal sealed class WorkloadLoop
     /// <summary>What the pod moved as a source, or as a destination.</summary>
     public PodTraffic TrafficOf(Reporter reporter) => reporter == Reporter.Source ? _outbound : _inbound;
 
+    /// <summary>True for a connection that has to go because memory is short. It is counted, not logged: a line for each would be one more load.</summary>
+    public bool RefusesNew(Reporter reporter)
+    {
+        if (!Context.Admission.Refuses())
+            return false;
+        Context.Outcomes.Ended(Loop.Index, reporter, EndReason.MemoryShort);
+        return true;
+    }
+
     /// <summary>Decides again on every open connection.</summary>
     public void Reauthorize(MeshSnapshot mesh)
     {

@@ -30,16 +30,9 @@ internal sealed class EchoLoad : LoadLoop
 
     protected override void OnEvent(int fd, uint events)
     {
-        int received = Tcp.Receive(fd, _buffer);
-        if (received == Tcp.WouldBlock)
+        int received = ReceiveEcho(fd, _buffer);
+        if (received == 0)
         {
-            return;
-        }
-
-        if (received <= 0)
-        {
-            Fail("an echo connection ended");
-            Tcp.Close(fd);
             return;
         }
 

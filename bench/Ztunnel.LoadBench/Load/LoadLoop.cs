@@ -72,6 +72,20 @@ internal abstract class LoadLoop(IPEndPoint target) : IDisposable
         FirstError ??= error;
     }
 
+    /// <summary>What came of an echo; 0 when there was nothing yet, or when the connection has ended, which counts as an error.</summary>
+    protected int ReceiveEcho(int fd, byte[] buffer)
+    {
+        int received = Tcp.Receive(fd, buffer);
+        if (received > 0 || received == Tcp.WouldBlock)
+        {
+            return Math.Max(0, received);
+        }
+
+        Fail("an echo connection ended");
+        Tcp.Close(fd);
+        return 0;
+    }
+
     /// <summary>Opens connections to the targets, each having sent a first byte and, for an echo, received it back; within the time limit, or an exception says how far it came.</summary>
     protected List<int> OpenConnections(IReadOnlyList<IPEndPoint> targets, byte firstByte, TimeSpan limit)
     {

@@ -5,7 +5,13 @@ using Microsoft.Win32.SafeHandles;
 namespace Ztunnel.Linux.Process;
 
 /// <summary>What a memory controller says: how much may be used, and how much is, the page cache of files that were not used lately left out, since the kernel takes that back first.</summary>
-public readonly record struct MemoryUse(long UsedBytes, long LimitBytes);
+public readonly record struct MemoryUse(long UsedBytes, long LimitBytes)
+{
+    public double Share => (double)UsedBytes / LimitBytes;
+
+    /// <summary>Of two limits the one that is reached first; null says that there is none.</summary>
+    public static MemoryUse? Nearer(MemoryUse? first, MemoryUse? second) => first is not { } one || second?.Share > one.Share ? second : first;
+}
 
 /// <summary>
 /// The memory controller this process is under: of both hierarchies (cgroups(7)), the group nearest to its limit, from its own up to the top of what it can see. Behind that limit the kernel kills.
@@ -56,8 +62,7 @@ public sealed partial class MemoryCgroup
         MemoryUse? nearest = null;
         foreach (Level level in _levels)
         {
-            if (level.Read() is { } use && (nearest is not { } other || (double)use.UsedBytes / use.LimitBytes > (double)other.UsedBytes / other.LimitBytes))
-                nearest = use;
+            nearest = MemoryUse.Nearer(nearest, level.Read());
         }
 
         return nearest;

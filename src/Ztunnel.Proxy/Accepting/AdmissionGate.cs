@@ -16,7 +16,7 @@ public sealed class AdmissionGate
 
     public void Open() => _isClosed = false;
 
-    /// <summary>True for a connection that has to go. It is counted, and nothing else: a line for each would be one more load.</summary>
+    /// <summary>True for a connection that has to go; <see cref="WorkloadLoop.RefusesNew"/> tells the metrics.</summary>
     internal bool Refuses()
     {
         if (!_isClosed)

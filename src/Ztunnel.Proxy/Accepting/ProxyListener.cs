@@ -2,7 +2,6 @@ using System.Net;
 using Microsoft.Extensions.Logging;
 using Ztunnel.Linux.Loop;
 using Ztunnel.Linux.Sockets;
-using Ztunnel.Proxy.Connections;
 using Ztunnel.Proxy.Inbound;
 using Ztunnel.Proxy.Outbound;
 using Ztunnel.Proxy.Passthrough;
@@ -46,14 +45,14 @@ internal sealed class ProxyListener(WorkloadProxy proxy, ListenerRole role) : IA
     public void OnAccepted(EventLoop loop, LoopSocket socket)
     {
         WorkloadLoop home = proxy.Home(loop);
-        if (home.Context.Admission.Refuses())
+        Reporter reporter = role is ListenerRole.Outbound or ListenerRole.Socks5 ? Reporter.Source : Reporter.Destination;
+        if (home.RefusesNew(reporter))
         {
-            home.Context.Outcomes.Ended(loop.Index, role is ListenerRole.Outbound or ListenerRole.Socks5 ? Reporter.Source : Reporter.Destination, EndReason.MemoryShort);
             socket.CloseWithReset();
             return;
         }
 
-        home.Context.Traffic.SocketOpened(loop.Index, role is ListenerRole.Outbound or ListenerRole.Socks5 ? Reporter.Source : Reporter.Destination);
+        home.Context.Traffic.SocketOpened(loop.Index, reporter);
         switch (role)
         {
             case ListenerRole.InboundHbone:

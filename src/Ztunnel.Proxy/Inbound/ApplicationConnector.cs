@@ -20,34 +20,28 @@ internal static class ApplicationConnector
         if (source is null || source.Equals(application.Address))
             return StartAsync(home, home.Workload.Sockets.OpenTcp(application.Address.AddressFamily), application);
 
-        for (int choice = 0; choice < Choices; choice++)
+        for (int choice = 0; ; choice++)
         {
+            bool isLast = choice == Choices;
             SocketHandle handle = home.Workload.Sockets.OpenTcp(source.AddressFamily);
-            SpoofResult spoofed = home.Workload.Sockets.BindSpoofed(handle, source, SpoofedPort.Choose());
-            if (spoofed.IsBound)
-            {
-                ValueTask<ConnectResult> connecting = StartAsync(home, handle, application);
-                if (!connecting.IsCompleted)
-                    return connecting;
-
-                // A port that is taken, for this destination, is known at once.
-                ConnectResult result = connecting.Result;
-                if (result.Error != Errno.EADDRNOTAVAIL)
-                    return new ValueTask<ConnectResult>(result);
-            }
-            else
+            SpoofResult spoofed = home.Workload.Sockets.BindSpoofed(handle, source, isLast ? 0 : SpoofedPort.Choose());
+            if (spoofed.Error == Errno.EADDRINUSE && !isLast)
             {
                 handle.Dispose();
-                if (spoofed.Error != Errno.EADDRINUSE)
-                    break;
+                continue;
             }
-        }
 
-        SocketHandle last = home.Workload.Sockets.OpenTcp(source.AddressFamily);
-        SpoofResult bound = home.Workload.Sockets.BindSpoofed(last, source, port: 0);
-        if (!bound.IsBound)
-            ProxyLog.SpoofFailed(home.Context.InboundLog, bound.FailedStep!, ErrnoText.Describe(bound.Error));
-        return StartAsync(home, last, application);
+            if (!spoofed.IsBound)
+                ProxyLog.SpoofFailed(home.Context.InboundLog, spoofed.FailedStep!, ErrnoText.Describe(spoofed.Error));
+            ValueTask<ConnectResult> connecting = StartAsync(home, handle, application);
+            if (isLast || !connecting.IsCompleted)
+                return connecting;
+
+            // A port that is taken, for this destination, is known at once.
+            ConnectResult result = connecting.Result;
+            if (result.Error != Errno.EADDRNOTAVAIL)
+                return new ValueTask<ConnectResult>(result);
+        }
     }
 
     /// <summary>The same port on loopback, where a PROXY application should listen (data-path 3.6).</summary>

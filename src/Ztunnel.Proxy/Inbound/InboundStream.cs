@@ -87,9 +87,8 @@ internal sealed class InboundStream : InboundConnection, ITunnelStreamOwner
     private async ValueTask SetUpAsync(Http2Request request)
     {
         // A tunnel that is open goes on, a connection that is new costs memory: 503 has the peer try another endpoint. Counted, not logged, as at the listener.
-        if (Home.Context.Admission.Refuses())
+        if (Home.RefusesNew(Reporter.Destination))
         {
-            Home.Context.Outcomes.Ended(Home.Loop.Index, Reporter.Destination, EndReason.MemoryShort);
             Respond(503, ConnectionOutcome.MemoryShort);
             return;
         }

@@ -66,7 +66,7 @@ internal sealed class MemoryGovernor : IDisposable
         if (limitBytes > 0)
             return () => new MemoryUse(ProcessStatus.ResidentBytes, limitBytes);
         var group = MemoryCgroup.Find();
-        return () => Nearer(group?.Read(), ReadHeap());
+        return () => MemoryUse.Nearer(group?.Read(), ReadHeap());
     }
 
     internal void AddTo(MetricRegistry metrics)
@@ -90,9 +90,6 @@ internal sealed class MemoryGovernor : IDisposable
         return info.TotalAvailableMemoryBytes > 0 ? new MemoryUse(info.HeapSizeBytes, info.TotalAvailableMemoryBytes) : null;
     }
 
-    private static MemoryUse? Nearer(MemoryUse? group, MemoryUse? heap) =>
-        group is not { } limited || (heap is { } other && (double)other.UsedBytes / other.LimitBytes > (double)limited.UsedBytes / limited.LimitBytes) ? heap : group;
-
     private void Look()
     {
         TimeSpan next = CalmPeriod;
@@ -113,7 +110,7 @@ internal sealed class MemoryGovernor : IDisposable
     private TimeSpan Judge()
     {
         _last = _read();
-        double share = _last is { } use ? (double)use.UsedBytes / use.LimitBytes : 0;
+        double share = _last?.Share ?? 0;
         if (!_gate.IsClosed && share >= _refuseShare)
         {
             _gate.Close();
@@ -137,13 +134,13 @@ internal sealed class MemoryGovernor : IDisposable
         return share >= WatchfulShare ? WatchfulPeriod : CalmPeriod;
     }
 
-    // What the collector holds and does not need is given back, before anybody suffers for long. It stops all threads for some milliseconds: seldom.
+    // What the heaps hold and do not need is given back, before anybody suffers for long. It stops all threads for some milliseconds: seldom.
     private void Collect()
     {
         if (_collectedAt != 0 && _time.GetElapsedTime(_collectedAt) < CollectPeriod)
             return;
         _collectedAt = _time.GetTimestamp();
-        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        HeapPages.Release();
     }
 
     private void Report()

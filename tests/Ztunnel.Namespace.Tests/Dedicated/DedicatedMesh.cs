@@ -56,27 +56,8 @@ public sealed class DedicatedMesh : IAsyncLifetime
     /// <param name="pod">Whose ztunnel it is.</param>
     /// <param name="through">A command that runs it.</param>
     /// <param name="more">Variables beside the usual ones.</param>
-    internal TestProcess Start(TestPod pod, string[] through, params (string Name, string Value)[] more)
-    {
-        var environment = new Dictionary<string, string>
-        {
-            ["PROXY_MODE"] = "dedicated",
-            ["PROXY_WORKLOAD_INFO"] = $"default/{pod.Name}/{pod.Name}",
-            ["PACKET_MARK"] = "1337",
-            // Proxy and application share a namespace: the client's address is the application's own.
-            ["ENABLE_ORIG_SRC"] = "false",
-            ["NODE_NAME"] = "node-1",
-            ["XDS_ADDRESS"] = "",
-            ["LOCAL_XDS_PATH"] = Path.Combine(_folder, "mesh.yaml"),
-            ["FAKE_CA"] = "true",
-            ["ZTUNNEL_FAKE_CA_ROOT"] = Path.Combine(_folder, "root.pem"),
-            ["ISTIO_META_DNS_CAPTURE"] = "false",
-            ["RUST_LOG"] = "info",
-        };
-        foreach ((string name, string value) in more)
-            environment[name] = value;
-        return TestProcess.Start("nsenter", environment, [$"--net={pod.Namespace.Path}", .. through, TestNode.Binary, "proxy", "ztunnel"]);
-    }
+    internal TestProcess Start(TestPod pod, string[] through, params (string Name, string Value)[] more) =>
+        DedicatedZtunnel.Start(pod, _folder, through, more);
 
     public Task DisposeAsync()
     {
