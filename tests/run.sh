@@ -18,6 +18,8 @@ export ZTUNNEL_BINARY
 . deploy/local/packages.sh
 
 passed=0 failed=0 skipped=0
+# What failed, told once more at the end: whoever sees only that knows where to look.
+failures=()
 
 # Package and the program it brings.
 needed_packages() {
@@ -66,6 +68,7 @@ step() {
     return 0
   fi
   failed=$((failed + 1))
+  failures+=("$name" "$(grep -E '^FAILED|error' "$log" | head -n 5 | cut -c -300)")
   echo "run.sh: $name failed; the end of $log:" >&2
   tail -n 30 "$log" >&2
   return 1
@@ -112,14 +115,17 @@ run_project() {
       return
     fi
     failed=$((failed + 1))
+    failures+=("$project: ended with code $code and no result")
     echo "run.sh: $project ended with code $code and no result; the end of $log:" >&2
     tail -n 30 "$log" >&2
     return
   fi
   if [ "$failed" -gt "$before" ]; then
     grep -E -A 12 '^ +Failed ' "$log" | head -n 120 >&2
+    failures+=("$project:" "$(grep -E -A 4 '^ +Failed ' "$log" | cut -c -300 | head -n 40)")
   elif [ "$code" -ne 0 ]; then
     failed=$((failed + 1))
+    failures+=("$project: ended with code $code")
     echo "run.sh: $project ended with code $code; the end of $log:" >&2
     tail -n 30 "$log" >&2
   fi
@@ -174,6 +180,10 @@ run_everything
 timeout 30 dotnet build-server shutdown --vbcscompiler >/dev/null 2>&1 || true
 if [ $((passed + failed)) -eq 0 ]; then
   echo "run.sh: nothing ran" >&2
+fi
+if [ "${#failures[@]}" -gt 0 ]; then
+  printf '== failures\n'
+  printf '%s\n' "${failures[@]}"
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
@@ -7,25 +6,28 @@ using Ztunnel.Linux.Sockets;
 
 namespace Ztunnel.Endurance.Load;
 
-/// <summary>The resolver behind ztunnel: an address that follows from the name, NXDOMAIN for names that begin with "no", nothing for those that begin with "silent". UDP and TCP.</summary>
-internal sealed class Resolver : IAsyncDisposable
+/// <summary>
+/// The resolver behind ztunnel: an address that follows from the name, NXDOMAIN for names that begin with "no", nothing for those that begin with "silent". Over UDP, since no answer needs more.
+/// On a thread of its own: the load keeps the pool's threads so busy that answers would come seconds late, and be missed by the proxy that is tested.
+/// </summary>
+internal sealed class Resolver : IDisposable
 {
     private const int Port = 53;
     private const int HeaderBytes = 12;
+    private const int LookForEndMilliseconds = 200;
 
     private readonly NetworkNamespace _network;
-    private readonly Socket _datagrams;
-    private readonly Socket _listener;
-    private readonly CancellationTokenSource _ending = new();
-    private readonly Task _serving;
+    private readonly Socket _socket;
+    private readonly Thread _serving;
+    private volatile bool _ending;
 
     public Resolver(string namespacePath)
     {
         _network = NetworkNamespace.Open(namespacePath);
         var sockets = new SocketFactory(_network, new SocketSettings());
-        _datagrams = new Socket(new SafeSocketHandle(sockets.OpenUdpListener(new IPEndPoint(IPAddress.Any, Port)).Release(), ownsHandle: true));
-        _listener = new Socket(new SafeSocketHandle(sockets.OpenListener(new IPEndPoint(IPAddress.Any, Port), ListenerKind.Plain).Release(), ownsHandle: true));
-        _serving = Task.WhenAll(ServeDatagramsAsync(), ServeConnectionsAsync());
+        _socket = new Socket(new SafeSocketHandle(sockets.OpenUdpListener(new IPEndPoint(IPAddress.Any, Port)).Release(), ownsHandle: true)) { ReceiveTimeout = LookForEndMilliseconds, Blocking = true };
+        _serving = new Thread(Serve) { Name = "resolver", IsBackground = true };
+        _serving.Start();
     }
 
     /// <summary>What a name outside of the mesh resolves to.</summary>
@@ -35,69 +37,30 @@ internal sealed class Resolver : IAsyncDisposable
         return [198, 18, hash[0], hash[1]];
     }
 
-    public async ValueTask DisposeAsync()
+    public void Dispose()
     {
-        await _ending.CancelAsync();
-        await _serving;
-        _datagrams.Dispose();
-        _listener.Dispose();
+        _ending = true;
+        _serving.Join();
+        _socket.Dispose();
         _network.Dispose();
-        _ending.Dispose();
     }
 
-    private async Task ServeDatagramsAsync()
+    private void Serve()
     {
         byte[] buffer = new byte[1500];
-        while (!_ending.IsCancellationRequested)
+        var client = new SocketAddress(AddressFamily.InterNetwork);
+        while (!_ending)
         {
             try
             {
-                SocketReceiveFromResult received = await _datagrams.ReceiveFromAsync(buffer, SocketFlags.None, new IPEndPoint(IPAddress.Any, 0), _ending.Token);
-                if (Answer(buffer.AsSpan(0, received.ReceivedBytes)) is { } answer)
-                    await _datagrams.SendToAsync(answer, SocketFlags.None, received.RemoteEndPoint, _ending.Token);
+                int received = _socket.ReceiveFrom(buffer, SocketFlags.None, client);
+                if (Answer(buffer.AsSpan(0, received)) is { } answer)
+                    _socket.SendTo(answer, SocketFlags.None, client);
             }
-            catch (Exception ended) when (ended is SocketException or OperationCanceledException)
+            catch (SocketException)
             {
-                // The end, or a client that has gone: its port is unreachable.
+                // Nobody asked for a while, or a client has gone: its port is unreachable.
             }
-        }
-    }
-
-    private async Task ServeConnectionsAsync()
-    {
-        while (!_ending.IsCancellationRequested)
-        {
-            try
-            {
-                _ = ServeAsync(await _listener.AcceptAsync(_ending.Token));
-            }
-            catch (Exception ended) when (ended is SocketException or OperationCanceledException)
-            {
-                // The end, or a client that has gone while it waited.
-            }
-        }
-    }
-
-    private async Task ServeAsync(Socket connection)
-    {
-        try
-        {
-            using var stream = new NetworkStream(connection, ownsSocket: true);
-            byte[] length = new byte[2];
-            while (true)
-            {
-                await stream.ReadExactlyAsync(length, _ending.Token);
-                byte[] query = new byte[BinaryPrimitives.ReadUInt16BigEndian(length)];
-                await stream.ReadExactlyAsync(query, _ending.Token);
-                if (Answer(query) is not { } answer)
-                    return;
-                BinaryPrimitives.WriteUInt16BigEndian(length, (ushort)answer.Length);
-                await stream.WriteAsync((byte[])[.. length, .. answer], _ending.Token);
-            }
-        }
-        catch (Exception ended) when (ended is IOException or OperationCanceledException)
-        {
-            // The end, or a client that has got what it wanted.
         }
     }
 

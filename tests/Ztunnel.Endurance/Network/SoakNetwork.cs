@@ -99,7 +99,7 @@ internal sealed class SoakNetwork : IAsyncDisposable
         foreach (SoakNode node in Nodes)
             node.Dispose();
         _istiod?.Dispose();
-        await _resolver.DisposeAsync();
+        _resolver.Dispose();
         foreach (SoakPod pod in All)
             pod.Dispose();
         Bridge.Dispose();
