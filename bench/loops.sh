@@ -57,7 +57,8 @@ wait_until() {
 
 make_namespaces() {
   ip netns add "${PREFIX}net"
-  inside net ip link add br0 type bridge
+  # A fixed address: else it is the lowest of its ports and changes as they come.
+  inside net ip link add br0 address 02:00:00:00:00:01 type bridge
   inside net ip link set br0 up
   local name address=1
   for name in node front cart; do

@@ -47,7 +47,8 @@ topology_exists() { ip netns list | grep -c "^$PREFIX" >/dev/null; }
 topology_up() {
   ip netns add "${PREFIX}net"
   inside net ip link set lo up
-  inside net ip link add br0 type bridge
+  # A fixed address: else it is the lowest of its ports and changes as they come.
+  inside net ip link add br0 address 02:00:00:00:00:01 type bridge
   inside net ip address add 10.201.0.254/16 dev br0
   inside net ip address add fd00:201::fe/64 dev br0 nodad
   inside net ip link set br0 up

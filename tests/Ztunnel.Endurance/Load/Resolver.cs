@@ -8,7 +8,7 @@ namespace Ztunnel.Endurance.Load;
 
 /// <summary>
 /// The resolver behind ztunnel: an address that follows from the name, NXDOMAIN for names that begin with "no", nothing for those that begin with "silent". Over UDP, since no answer needs more.
-/// On a thread of its own: the load keeps the pool's threads so busy that answers would come seconds late, and be missed by the proxy that is tested.
+/// On a thread of its own: the load keeps the pool's threads busy, and a late answer would be laid at the proxy's door.
 /// </summary>
 internal sealed class Resolver : IDisposable
 {

@@ -26,9 +26,7 @@ internal sealed class SoakNetwork : IAsyncDisposable
         _settings = settings;
         _tally = tally;
         Bridge = TestNamespace.Create("kbridge");
-        Bridge.Run("ip", "link", "add", "br0", "type", "bridge");
-        Bridge.Run("ip", "address", "add", $"{BridgeAddress}/16", "dev", "br0");
-        Bridge.Run("ip", "link", "set", "br0", "up");
+        Bridge.AddBridge($"{BridgeAddress}/16");
         _resolver = new Resolver(Bridge.Path);
         Nodes = [new SoakNode("node-1", "10.214.1.254", Bridge, _folder, settings, tally), new SoakNode("node-2", "10.214.2.254", Bridge, _folder, settings, tally)];
         Alpha = new SoakPod("alpha", "node-1", "10.214.1.1", Bridge);

@@ -175,9 +175,7 @@ public sealed class InteropMesh : IAsyncLifetime
     private void MakeNetwork()
     {
         Bridge = TestNamespace.Create("int-bridge");
-        Bridge.Run("ip", "link", "add", "br0", "type", "bridge");
-        Bridge.Run("ip", "address", "add", "10.203.0.254/24", "dev", "br0");
-        Bridge.Run("ip", "link", "set", "br0", "up");
+        Bridge.AddBridge("10.203.0.254/24");
         Node = new InteropNode("node-1", Attach("node1", 251), Attach("app", 10), new InteropMember("app", 10, "node-1"));
         FarNode = new InteropNode("node-2", Attach("node2", 252), Attach("far", 11), new InteropMember("far", 11, "node-2"));
         _foreign = Attach("foreign", Client.Number);

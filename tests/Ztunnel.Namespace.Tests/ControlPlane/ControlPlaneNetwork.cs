@@ -20,9 +20,7 @@ internal sealed class ControlPlaneNetwork : IDisposable
     {
         _mesh = new MeshFile(Path.Combine(_folder, "mesh.yaml"));
         _bridge = TestNamespace.Create("control");
-        _bridge.Run("ip", "link", "add", "br0", "type", "bridge");
-        _bridge.Run("ip", "address", "add", $"{ControlAddress}/16", "dev", "br0");
-        _bridge.Run("ip", "link", "set", "br0", "up");
+        _bridge.AddBridge($"{ControlAddress}/16");
         Node = new TestNode(Attach("cnode", "10.213.1.254", "fd00:213::1:fe"), "node-1", _folder);
         Client = new TestPod(Attach("cclient", "10.213.1.1", "fd00:213::1:1"), "client", "node-1", "10.213.1.1", "fd00:213::1:1");
         Guarded = new TestPod(Attach("cguarded", "10.213.1.2", "fd00:213::1:2"), "guarded", "node-1", "10.213.1.2", "fd00:213::1:2");

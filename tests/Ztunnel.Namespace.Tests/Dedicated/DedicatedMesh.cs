@@ -31,8 +31,7 @@ public sealed class DedicatedMesh : IAsyncLifetime
 
         Directory.CreateDirectory(_folder);
         _bridge = TestNamespace.Create("ded-bridge");
-        _bridge.Run("ip", "link", "add", "br0", "type", "bridge");
-        _bridge.Run("ip", "link", "set", "br0", "up");
+        _bridge.AddBridge();
         Client = AddPod("client", "10.217.0.1", "node-1");
         Server = AddPod("server", "10.217.0.2", "node-1");
         Outsider = AddPod("outsider", "10.217.0.3", "");

@@ -114,9 +114,7 @@ public sealed class FailureMesh : IAsyncLifetime
     private void MakeNetwork()
     {
         _bridge = TestNamespace.Create("fail-bridge");
-        _bridge.Run("ip", "link", "add", "br0", "type", "bridge");
-        _bridge.Run("ip", "address", "add", "10.213.0.254/16", "dev", "br0");
-        _bridge.Run("ip", "link", "set", "br0", "up");
+        _bridge.AddBridge("10.213.0.254/16");
         Near = new TestNode(Attach("near", "10.213.0.251"), "node-near", _folder);
         Far = new TestNode(Attach("far", "10.213.0.252"), "node-far", _folder);
         Client = AddPod("client", Near, FailureMeshFile.ClientAddress);

@@ -53,8 +53,7 @@ public sealed class FaultMesh : IAsyncLifetime
             return;
 
         _bridge = TestNamespace.Create("flt-bridge");
-        _bridge.Run("ip", "link", "add", "br0", "type", "bridge");
-        _bridge.Run("ip", "link", "set", "br0", "up");
+        _bridge.AddBridge();
         Client = AddPod("client", 1);
         Well = AddPod("well", 2);
         Unplugged = AddPod("unplugged", 3);

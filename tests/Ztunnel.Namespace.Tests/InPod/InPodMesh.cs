@@ -89,10 +89,7 @@ internal sealed class InPodMesh : IAsyncDisposable
 
     private void MakeNetwork()
     {
-        _bridge.Run("ip", "link", "add", "br0", "type", "bridge");
-        _bridge.Run("ip", "address", "add", "10.213.0.254/16", "dev", "br0");
-        _bridge.Run("ip", "address", "add", "fd00:213::fe/64", "dev", "br0", "nodad");
-        _bridge.Run("ip", "link", "set", "br0", "up");
+        _bridge.AddBridge("10.213.0.254/16", "fd00:213::fe/64");
         Client = AddPod("client", 1, "node-1");
         Server = AddPod("server", 2, "node-1");
         Outsider = AddPod("outsider", 3, "");

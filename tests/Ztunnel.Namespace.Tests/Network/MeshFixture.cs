@@ -73,10 +73,7 @@ public sealed class MeshFixture : IAsyncLifetime
     private void MakeNetwork()
     {
         _bridge = TestNamespace.Create("bridge");
-        _bridge.Run("ip", "link", "add", "br0", "type", "bridge");
-        _bridge.Run("ip", "address", "add", "10.211.0.254/16", "dev", "br0");
-        _bridge.Run("ip", "address", "add", "fd00:211::fe/64", "dev", "br0", "nodad");
-        _bridge.Run("ip", "link", "set", "br0", "up");
+        _bridge.AddBridge("10.211.0.254/16", "fd00:211::fe/64");
         Node1 = new TestNode(Attach("node1", 1, 254), "node-1", _folder);
         Node2 = new TestNode(Attach("node2", 2, 254), "node-2", _folder);
         Client = AddPod("client", 1, 1);

@@ -43,8 +43,7 @@ public sealed class RecordedNetwork : IAsyncLifetime
         // The embedded authority takes its root from a file.
         File.WriteAllText(Path.Combine(_folder, "root.pem"), $"{Authority.Certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem()}\n{Authority.RootPem}\n");
         _bridge = TestNamespace.Create("rbridge");
-        _bridge.Run("ip", "link", "add", "br0", "type", "bridge");
-        _bridge.Run("ip", "link", "set", "br0", "up");
+        _bridge.AddBridge();
         foreach ((string name, int number) in (ReadOnlySpan<(string, int)>)[("a", 1), ("b", 2), ("c", 3), ("x", 9)])
             AddPod(name, number);
         foreach (string pod in (string[])["a", "b"])

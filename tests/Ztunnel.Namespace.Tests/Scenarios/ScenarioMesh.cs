@@ -98,9 +98,7 @@ public sealed class ScenarioMesh : IAsyncLifetime
     private void MakeNetwork()
     {
         _bridge = TestNamespace.Create("scen-bridge");
-        _bridge.Run("ip", "link", "add", "br0", "type", "bridge");
-        _bridge.Run("ip", "address", "add", "10.215.0.254/16", "dev", "br0");
-        _bridge.Run("ip", "link", "set", "br0", "up");
+        _bridge.AddBridge("10.215.0.254/16");
         Node1 = new TestNode(Attach("node1", "10.215.0.251"), "node-1", _folder);
         Node2 = new TestNode(Attach("node2", "10.215.0.252"), "node-2", _folder);
         RemoteNode = new TestNode(Attach("node3", "10.215.0.253"), "node-3", _folder);

@@ -37,6 +37,16 @@ public sealed class TestNamespace : IDisposable
     public TestProcess Start(string program, params string[] arguments) =>
         TestProcess.Start("ip", ["netns", "exec", Name, program, .. arguments]);
 
+    /// <summary>
+    /// A bridge "br0" with addresses, up. Its own link-layer address is fixed: else it is the lowest of its ports' and changes as they come and go,
+    /// and whoever knows the former one talks to nobody for six seconds (arp(7)), which looks like a proxy that has lost packets.
+    /// </summary>
+    public void AddBridge(params string[] addresses)
+    {
+        Run("ip", "link", "add", "br0", "address", "02:00:00:00:00:01", "type", "bridge");
+        BringUp("br0", addresses);
+    }
+
     /// <summary>A veth pair between two namespaces, both ends up; addresses are "10.0.0.1/24" or "fd00::1/64".</summary>
     public void ConnectTo(TestNamespace peer, string ownInterface, string peerInterface, string[] ownAddresses, string[] peerAddresses)
     {
