@@ -29,12 +29,18 @@ public sealed record LeafOptions
 
     /// <summary>How many bytes of harmless extension to add, for chains that are large.</summary>
     public int PaddingBytes { get; init; }
+
+    /// <summary>The size of an RSA key instead of the usual P-256; 0: none.</summary>
+    public int RsaBits { get; init; }
+
+    /// <summary>What the signature hashes with.</summary>
+    public HashAlgorithmName Hash { get; init; } = HashAlgorithmName.SHA256;
 }
 
 /// <summary>A certificate made for a test: leaf with its key, and the chain above it without the root.</summary>
 public sealed record IssuedCertificate(X509Certificate2 Leaf, ImmutableArray<X509Certificate2> Intermediates, X509Certificate2 Root)
 {
-    public string KeyPem => Leaf.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem();
+    public string KeyPem => Leaf.GetRSAPrivateKey()?.ExportPkcs8PrivateKeyPem() ?? Leaf.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem();
 
     /// <summary>Leaf and intermediates, as servers and clients are given them.</summary>
     public string ChainPem => string.Join('\n', Intermediates.Prepend(Leaf).Select(certificate => certificate.ExportCertificatePem()));
@@ -101,8 +107,11 @@ public sealed class TestAuthority
     /// <summary>A leaf with the given URI names, none when there are none.</summary>
     public IssuedCertificate Issue(LeafOptions options, params string[] uris)
     {
-        ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest(options.Subject, key, HashAlgorithmName.SHA256);
+        RSA? rsa = options.RsaBits > 0 ? RSA.Create(options.RsaBits) : null;
+        ECDsa? key = rsa is null ? ECDsa.Create(ECCurve.NamedCurves.nistP256) : null;
+        CertificateRequest request = rsa is null
+            ? new CertificateRequest(options.Subject, key!, options.Hash)
+            : new CertificateRequest(options.Subject, rsa, options.Hash, RSASignaturePadding.Pkcs1);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: false, hasPathLengthConstraint: false, pathLengthConstraint: 0, critical: true));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature | X509KeyUsageFlags.KeyEncipherment, critical: true));
         AddNames(request, uris);
@@ -116,8 +125,8 @@ public sealed class TestAuthority
         foreach (X509Extension extension in options.Extensions) request.CertificateExtensions.Add(extension);
         if (options.PaddingBytes > 0) request.CertificateExtensions.Add(new X509Extension("1.3.6.1.4.1.55555.1", new byte[options.PaddingBytes], critical: false));
 
-        using X509Certificate2 signed = Sign(request, options.NotBefore, options.NotAfter);
-        return new IssuedCertificate(signed.CopyWithPrivateKey(key), Intermediates(), Root);
+        using X509Certificate2 signed = Sign(request, options.NotBefore, options.NotAfter, options.Hash == HashAlgorithmName.SHA1 ? new Sha1SignatureGenerator(_certificate) : null);
+        return new IssuedCertificate(rsa is null ? signed.CopyWithPrivateKey(key!) : signed.CopyWithPrivateKey(rsa), Intermediates(), Root);
     }
 
     public IssuedCertificate Issue(params string[] uris) => Issue(new LeafOptions(), uris);
@@ -194,11 +203,11 @@ public sealed class TestAuthority
         request.CertificateExtensions.Add(new X509Extension("2.5.29.17", writer.Encode(), critical: true));
     }
 
-    private X509Certificate2 Sign(CertificateRequest request, DateTimeOffset notBefore, DateTimeOffset notAfter)
+    private X509Certificate2 Sign(CertificateRequest request, DateTimeOffset notBefore, DateTimeOffset notAfter, X509SignatureGenerator? signer = null)
     {
         byte[] serial = RandomNumberGenerator.GetBytes(16);
         serial[0] &= 0x7F;
-        return request.Create(_certificate.SubjectName, Signer(), notBefore, notAfter, serial);
+        return request.Create(_certificate.SubjectName, signer ?? Signer(), notBefore, notAfter, serial);
     }
 
     private ImmutableArray<X509Certificate2> Intermediates() => _issuer is null ? [] : [_certificate, .. _issuer.Intermediates()];

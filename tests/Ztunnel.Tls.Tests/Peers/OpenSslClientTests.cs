@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using System.Text;
 using Ztunnel.Testing;
 using Ztunnel.Tls.Handshake;
@@ -131,6 +132,52 @@ public sealed class OpenSslClientTests
         Assert.Equal(reason, failure?.Reason);
         // A name for certificate_required came to the program only later.
         await peer.LineAsync(alert == "116" ? "alert number 116" : $"fatal {alert}");
+    }
+
+    /// <summary>A peer whose own library lets it show them: keys and hashes below 112 bits of security prove nobody.</summary>
+    [Theory]
+    [InlineData("rsa 1024", "key too weak")]
+    [InlineData("sha-1", "digest algorithm too weak")]
+    public async Task Handshake_WeakClientCertificate_IsRefused(string which, string named)
+    {
+        LeafOptions weak = which == "sha-1" ? new LeafOptions { Hash = HashAlgorithmName.SHA1 } : new LeafOptions { RsaBits = 1024 };
+        using Socket listener = TlsPump.Listen();
+        using OpenSslProcess peer = Connect(listener, TestMesh.Authority.Issue(weak, TestMesh.Alice.ToString()), "-cipher", "DEFAULT@SECLEVEL=0");
+        using TlsPump pump = await TlsPump.AcceptAsync(listener);
+
+        TlsFailure? failure = pump.Shake(TlsHandshake.StartServer(TestMesh.BobCertificate));
+
+        Assert.Equal(TlsFailureReason.CertificateInvalid, failure?.Reason);
+        Assert.Contains(named, failure!.Message, StringComparison.OrdinalIgnoreCase);
+        await peer.LineAsync("fatal ");
+    }
+
+    /// <summary>A client may offer a session of some other server of this address, and data that could be replayed (RFC 8446 8): the data is thrown away, and the peer proves itself anew.</summary>
+    [Fact]
+    public async Task Handshake_ForeignTicketWithEarlyData_IsDoneInFullWithoutTheData()
+    {
+        string folder = Directory.CreateTempSubdirectory("ztunnel-tls-").FullName;
+        string session = Path.Combine(folder, "session.pem"), early = Path.Combine(folder, "early");
+        File.WriteAllText(early, "early bytes");
+        using (OpenSslProcess other = OpenSslProcess.Server(TestMesh.BobIssued, TestMesh.Authority.Root, "-early_data", "-num_tickets", "1"))
+        {
+            using OpenSslProcess first = OpenSslProcess.Client(await other.PortAsync(), TestMesh.AliceIssued, TestMesh.Authority.Root, "-sess_out", session);
+            await first.LineAsync("NewSessionTicket");
+            first.Type("Q");
+            await first.ExitAsync();
+        }
+
+        using Socket listener = TlsPump.Listen();
+        using OpenSslProcess peer = Connect(listener, TestMesh.AliceIssued, "-sess_in", session, "-early_data", early);
+        using TlsPump pump = await TlsPump.AcceptAsync(listener);
+
+        Assert.Null(pump.Shake(TlsHandshake.StartServer(TestMesh.BobCertificate)));
+
+        Assert.Equal(TestMesh.Alice, pump.Session.Peer.Identity);
+        peer.Type("hello");
+        Expect(pump, "hello\n");
+        await peer.LineAsync("Early data was rejected");
+        Directory.Delete(folder, recursive: true);
     }
 
     [Theory]

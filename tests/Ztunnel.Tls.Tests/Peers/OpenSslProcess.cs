@@ -73,6 +73,8 @@ internal sealed class OpenSslProcess : IDisposable
         }
     }
 
+    internal Task ExitAsync() => _process.WaitForExitAsync().WaitAsync(Timeout);
+
     public void Dispose()
     {
         if (!_process.HasExited) _process.Kill();
