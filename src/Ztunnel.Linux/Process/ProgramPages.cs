@@ -16,17 +16,28 @@ public static unsafe class ProgramPages
     // A path has at most 4,096 bytes.
     private const int LongestLine = 8192;
 
-    /// <summary>Releases all clean pages of our own program and its large libraries. The result is how much that was.</summary>
-    public static long Release()
+    /// <summary>
+    /// Releases all clean pages of our own program and its large libraries. The result is how much that was: nothing where it cannot be looked at, as with no descriptor left to look with.
+    /// </summary>
+    /// <param name="maps">The process's own, or its like in a test.</param>
+    public static long Release(string maps = "/proc/self/smaps")
     {
         long released = 0;
-        foreach (Mapping mapping in Read(RelevantLines("/proc/self/smaps")))
+        try
         {
-            // Pages that were written (relocations) exist nowhere else.
-            if (mapping.ResidentBytes == 0 || mapping.AnonymousBytes > 0 || mapping.IsWritable || !IsProgram(mapping.Path))
-                continue;
-            Libc.Discard((byte*)mapping.Start, (nuint)(mapping.End - mapping.Start));
-            released += mapping.ResidentBytes;
+            foreach (Mapping mapping in Read(RelevantLines(maps)))
+            {
+                // Pages that were written (relocations) exist nowhere else.
+                if (mapping.ResidentBytes == 0 || mapping.AnonymousBytes > 0 || mapping.IsWritable || !IsProgram(mapping.Path))
+                    continue;
+                Libc.Discard((byte*)mapping.Start, (nuint)(mapping.End - mapping.Start));
+                released += mapping.ResidentBytes;
+            }
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            // Called by a timer, whose exceptions end the process: smaller memory is not worth that, and the next rest comes.
+            return released;
         }
 
         return released;

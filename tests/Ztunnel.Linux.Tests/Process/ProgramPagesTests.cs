@@ -25,6 +25,10 @@ public sealed class ProgramPagesTests
             mappings);
     }
 
+    /// <summary>A timer calls it: with all descriptors in use, an exception would end the process and every connection with it.</summary>
+    [Fact]
+    public void Release_MapsCannotBeRead_IsNothing() => Assert.Equal(0, ProgramPages.Release("/proc/self/no-such-file"));
+
     [Fact]
     public void Release_RunningProcess_GivesPagesBackAndGoesOn()
     {
