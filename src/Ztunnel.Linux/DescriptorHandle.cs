@@ -28,6 +28,7 @@ public class DescriptorHandle : SafeHandle
     /// <summary>A second descriptor of the same open file.</summary>
     public DescriptorHandle Duplicate()
     {
+        ObjectDisposedException.ThrowIf(IsClosed, this);
         SysResult result = Libc.Duplicate(Descriptor);
         GC.KeepAlive(this);
         return result.Failed ? throw new LinuxException(result.Error, "duplicate a descriptor") : new DescriptorHandle((int)result.Value);

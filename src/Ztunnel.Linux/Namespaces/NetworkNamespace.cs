@@ -51,6 +51,7 @@ public sealed class NetworkNamespace : IDisposable
     public TResult Run<TState, TResult>(Func<TState, TResult> callback, TState state)
     {
         ArgumentNullException.ThrowIfNull(callback);
+        using Hold held = new(_handle);
         int home = Home.Descriptor;
         TResult? result = default;
         ExceptionDispatchInfo? failure = null;
@@ -89,18 +90,19 @@ public sealed class NetworkNamespace : IDisposable
     public bool IsIPv6LoopbackUsable() => ReadSetting("ipv6/conf/lo/disable_ipv6") != "1";
 
     /// <summary>Creates a socket inside from the calling thread: three system calls and nothing else in between.</summary>
+    /// <exception cref="ObjectDisposedException">The namespace was let go: its descriptor's number may be another pod's by now.</exception>
     internal SysResult OpenSocket(int family, int type, int protocol)
     {
+        using Hold held = new(_handle);
         SysResult result = Libc.InNamespace.OpenSocket(Descriptor, Home.Descriptor, family, type, protocol, out bool entered);
-        GC.KeepAlive(this);
         return entered ? result : throw new LinuxException(result.Error, "enter a pod's network namespace");
     }
 
     /// <summary>The same for a file below /proc/sys/net.</summary>
     internal unsafe SysResult OpenFile(byte* zeroTerminatedPath, int flags)
     {
+        using Hold held = new(_handle);
         SysResult result = Libc.InNamespace.OpenFile(Descriptor, Home.Descriptor, zeroTerminatedPath, flags | Libc.O_CLOEXEC, out bool entered);
-        GC.KeepAlive(this);
         return entered ? result : throw new LinuxException(result.Error, "enter a pod's network namespace");
     }
 
@@ -116,5 +118,20 @@ public sealed class NetworkNamespace : IDisposable
             handle.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Keeps a descriptor open for one entry. Whoever comes after it was closed gets an exception rather than the namespace that has its number now: one pod's connection would leave as another's.</summary>
+    private readonly ref struct Hold
+    {
+        private readonly DescriptorHandle _handle;
+
+        public Hold(DescriptorHandle handle)
+        {
+            bool held = false;
+            handle.DangerousAddRef(ref held);
+            _handle = handle;
+        }
+
+        public void Dispose() => _handle.DangerousRelease();
     }
 }

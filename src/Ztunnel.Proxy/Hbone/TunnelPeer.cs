@@ -68,6 +68,9 @@ internal sealed class TunnelPeer(HbonePool pool, TunnelKey key)
         CertificateResult certificate = await home.Workload.GetCertificateAsync(key.Source);
         if (certificate.Certificate is not { } own)
             return certificate.Outcome;
+        // The pod may have gone while the authority was asked, and its namespace with it.
+        if (pool.IsClosed)
+            return ConnectionOutcome.Drained;
 
         SocketHandle handle = home.Workload.Sockets.OpenTcp(key.Address.AddressFamily);
         ConnectResult connected = await LoopSocket.ConnectAsync(home.Loop, handle, key.Address, pool.Settings.SetUp.Connect, CancellationToken.None);

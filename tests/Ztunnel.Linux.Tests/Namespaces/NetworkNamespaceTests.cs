@@ -61,6 +61,23 @@ public class NetworkNamespaceTests
         Assert.Equal(Mark, mark);
     }
 
+    /// <summary>A connection that waited for a certificate while its pod went: the descriptor's number may be another pod's namespace by then.</summary>
+    [NamespaceFact]
+    public void OpenTcp_NamespaceWasLetGo_IsRefusedWhateverItsNumberIsNow()
+    {
+        using TestNamespace pod = TestNamespace.Create("gone");
+        var podNamespace = NetworkNamespace.Open(pod.Path);
+        var factory = new SocketFactory(podNamespace, PodSettings);
+        podNamespace.Dispose();
+        // Takes the number, most likely.
+        using NetworkNamespace next = NetworkNamespace.Open("/proc/self/ns/net");
+
+        Assert.Throws<ObjectDisposedException>(() => factory.OpenTcp(AddressFamily.InterNetwork));
+        Assert.Throws<ObjectDisposedException>(() => podNamespace.ReadSetting("ipv4/ip_forward"));
+        Assert.Throws<ObjectDisposedException>(() => podNamespace.Run(static _ => true, state: 0));
+        Assert.Throws<ObjectDisposedException>(() => podNamespace.DuplicateHandle());
+    }
+
     [NamespaceFact]
     public async Task Entries_Many_LeaveEveryThreadAtHome()
     {
