@@ -75,6 +75,23 @@ internal struct SendTurns
             QueueOf(candidate).Prepend(candidate);
     }
 
+    /// <summary>
+    /// The bulk that is first finds no window. Small streams with a rest behind it go first after all: what they want may be there, and their rest is not to wait for whoever does not read that bulk.
+    /// </summary>
+    /// <returns>A small stream waits.</returns>
+    public bool LetSmallPass()
+    {
+        SendQueue waiting = _bulk;
+        _bulk = default;
+        while (!waiting.IsEmpty)
+        {
+            SendCandidate candidate = waiting.Dequeue();
+            QueueOf(candidate).Append(candidate);
+        }
+
+        return !_small.IsEmpty;
+    }
+
     public void Clear() => (_small, _bulk, _smallBytes) = (default, default, 0);
 
     [UnscopedRef]

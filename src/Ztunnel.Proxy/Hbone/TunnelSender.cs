@@ -11,8 +11,8 @@ internal sealed class TunnelSender(HboneConnection tunnel)
 
     private SendTurns _turns;
 
-    // The stream whose turn it is finds the connection's window used up. The order stays as it is until there is more: whoever is last must not be last again.
-    private bool _waitsForWindow;
+    // The stream whose turn it is finds the connection's window used up, and needs this much of it; 0: nobody waits. The order stays as it is until there is more: whoever is last must not be last again.
+    private int _wantedWindow;
 
     /// <summary>Puts a stream that has bytes (or an end) into the queue.</summary>
     public void MarkReady(TunnelStream stream)
@@ -31,7 +31,7 @@ internal sealed class TunnelSender(HboneConnection tunnel)
     /// <summary>After frames of the peer were read: there may be answers to send, or window for those who wait for it.</summary>
     public void ScheduleIfPossible()
     {
-        if (tunnel.Http2.HasControlOutput || (_waitsForWindow && tunnel.Http2.SendWindow > ReservedWindowBytes))
+        if (tunnel.Http2.HasControlOutput || (_wantedWindow > 0 && tunnel.Http2.SendWindow >= _wantedWindow))
             Schedule();
     }
 
@@ -54,7 +54,7 @@ internal sealed class TunnelSender(HboneConnection tunnel)
         if (!writer.TryAppendFrames(tunnel.Http2))
             return writer.Complete();
 
-        _waitsForWindow = false;
+        _wantedWindow = 0;
         while (!_turns.IsEmpty)
         {
             if (!TakeTurn(ref writer, (TunnelStream)_turns.Take()))
@@ -85,7 +85,10 @@ internal sealed class TunnelSender(HboneConnection tunnel)
                 return false;
             case FillResult.WindowUsedUp:
                 _turns.PutBack(stream);
-                _waitsForWindow = true;
+                bool smallWait = _turns.LetSmallPass();
+                if (smallWait && stream.IsBulk && tunnel.Http2.SendWindow > 0)
+                    return true;
+                _wantedWindow = smallWait ? 1 : ReservedWindowBytes + 1;
                 return false;
             default:
                 _turns.Wrote(stream, bytes, hasMore: result == FillResult.MayHaveMore);

@@ -69,6 +69,30 @@ public sealed class SendTurnsTests
     }
 
     [Fact]
+    public void LetSmallPass_SmallStreamsBehindBulk_GoFirstInTheirOrder()
+    {
+        var turns = new SendTurns();
+        foreach (string name in (string[])["a", "b"])
+            turns.Add(new Candidate(name) { Bytes = 2, BytesPerTurn = 1 });
+        turns.Add(new Candidate("bulk") { IsBulk = true });
+        foreach (string name in (string[])["a", "b"])
+        {
+            var candidate = (Candidate)turns.Take();
+            Assert.Equal(name, candidate.Name);
+            turns.Wrote(candidate, candidate.Write(SendTurns.SmallQuantumBytes), hasMore: true);
+        }
+
+        turns.Add(new Candidate("more bulk") { IsBulk = true });
+        turns.PutBack(turns.Take());
+
+        Assert.True(turns.LetSmallPass());
+        Assert.Equal(["a", "b", "bulk", "more bulk"], Drain(ref turns));
+        turns.Add(new Candidate("bulk") { IsBulk = true });
+        Assert.False(turns.LetSmallPass());
+        Assert.Equal(["bulk"], Drain(ref turns));
+    }
+
+    [Fact]
     public void PutBack_IsNextAgain()
     {
         var turns = new SendTurns();

@@ -90,6 +90,45 @@ public sealed class TunnelTransferTests
         bulk.ForEach(static stream => stream.Dispose());
     }
 
+    /// <summary>What bulk leaves of the connection's window is for small streams, also for the rest of what one turn could not send: it must not wait behind bulk that nobody reads.</summary>
+    [Theory]
+    [InlineData(Nesting.None)]
+    [InlineData(Nesting.ThroughGateway)]
+    public async Task SmallMessages_BesideBulkThatNobodyReads_ArriveWhole(Nesting nesting)
+    {
+        const int MessageBytes = 6 * 1024;
+        using TunnelPair pair = await TunnelPair.ConnectAsync(nesting, new ProxySettings { Http2ConnectionWindowBytes = 65_535 });
+        using StreamPair bulk = await pair.OpenStreamAsync();
+        var small = new List<StreamPair>();
+        for (int index = 0; index < 3; index++)
+            small.Add(await pair.OpenStreamAsync());
+        using var enough = new CancellationTokenSource();
+        Task sending = Applications.SendUntilAsync(bulk.Client, enough.Token);
+        using (var limit = new CancellationTokenSource(TunnelPair.Limit))
+        {
+            while (await pair.OnLoopAsync(() => bulk.ServerSide.Stream!.Http2.UnconsumedBytes) < 32 * 1024)
+                limit.Token.ThrowIfCancellationRequested();
+        }
+
+        byte[] message = new byte[MessageBytes];
+        for (int round = 0; round < 5; round++)
+        {
+            // All at once, and together more than bulk leaves.
+            await pair.OnLoopAsync(() =>
+            {
+                small.ForEach(stream => stream.Client.Send(message));
+                return true;
+            });
+            foreach (StreamPair stream in small)
+                await Applications.ReceiveExactlyAsync(stream.Server, MessageBytes);
+        }
+
+        Task<byte[]> drained = Applications.ReceiveHashAsync(bulk.Server);
+        await enough.CancelAsync();
+        await Task.WhenAll(sending, drained).WaitAsync(TunnelPair.Limit);
+        small.ForEach(static stream => stream.Dispose());
+    }
+
     [Theory]
     [InlineData(Nesting.None)]
     [InlineData(Nesting.ThroughGateway)]
