@@ -97,8 +97,9 @@ internal sealed class MemoryGovernor : IDisposable
         {
             next = Judge();
         }
-        catch (IOException problem) // the group was removed under us, or /proc cannot be read for want of descriptors: looked at again
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
         {
+            // The group was removed under us, or /proc cannot be read for want of descriptors: looked at again. Out of a timer it would end the process.
             DaemonLog.MemoryUnreadable(_log, problem.Message);
         }
         finally
