@@ -245,10 +245,14 @@ public sealed class PodSupervisor : IAsyncDisposable
 
     private void BeginRetry()
     {
-        // One round at a time: a timer that fires while the last round still runs finds the work done by it.
+        // One round at a time. What failed early in a round that still runs has its turn in the next one, which may be the only reason for it.
         if (_retrying.IsCompleted)
         {
             _retrying = RetryPendingAsync();
+        }
+        else
+        {
+            _retryTimer.Change(RetryPeriod, Timeout.InfiniteTimeSpan);
         }
     }
 

@@ -89,6 +89,28 @@ public sealed class PodSupervisorTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Retry_RoundTakesLongerThanThePeriod_PodThatFailedInItIsTriedAgain()
+    {
+        _proxies.Failures["a"] = _proxies.Failures["b"] = "no";
+        foreach (string uid in (string[])["a", "b"])
+            await _pods.AddAsync(Pod(uid), OwnNamespace(), CancellationToken.None);
+        _proxies.Failures.Clear();
+        var gate = new TaskCompletionSource();
+        string? first = null;
+        _proxies.Starting = uid => (first ??= uid) == uid ? throw new IOException("no") : gate.Task;
+
+        // The first of the round fails at once, the second comes up only after the next round's time.
+        _time.Advance(TimeSpan.FromSeconds(5));
+        _time.Advance(TimeSpan.FromSeconds(5));
+        gate.SetResult();
+        Assert.Equal((1, 1), (_pods.UpCount, _pods.PendingCount));
+        _proxies.Starting = null;
+        _time.Advance(TimeSpan.FromSeconds(5));
+
+        Assert.Equal((2, 0), (_pods.UpCount, _pods.PendingCount));
+    }
+
+    [Fact]
     public async Task Add_ProxyHangs_IsGivenUpBeforeTheAgentWould()
     {
         _proxies.Hanging = "a";

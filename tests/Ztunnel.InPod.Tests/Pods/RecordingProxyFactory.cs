@@ -19,6 +19,9 @@ internal sealed class RecordingProxyFactory : IWorkloadProxyFactory
     /// <summary>Starts wait for this, whatever is cancelled meanwhile: a machine that is too busy.</summary>
     public TaskCompletionSource? StartGate { get; set; }
 
+    /// <summary>Every start goes through this first, with its uid.</summary>
+    public Func<string, Task>? Starting { get; set; }
+
     /// <summary>Graceful stops wait for this.</summary>
     public TaskCompletionSource? StopGate { get; set; }
 
@@ -38,6 +41,8 @@ internal sealed class RecordingProxyFactory : IWorkloadProxyFactory
             await new TaskCompletionSource().Task.WaitAsync(cancellation);
         if (StartGate is { } gate)
             await gate.Task;
+        if (Starting is { } starting)
+            await starting(pod.Uid);
         return Failures.TryGetValue(pod.Uid, out string? failure) ? throw new IOException(failure) : new RecordingProxy(this, pod.Uid);
     }
 
