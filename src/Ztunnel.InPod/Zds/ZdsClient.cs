@@ -75,10 +75,22 @@ public sealed class ZdsClient(string path, PodSupervisor pods, TimeProvider time
         ZdsLog.Connected(log);
         _isConnected = true;
         var session = new ZdsSession(link, pods, time, log);
-        await session.RunAsync(() => SetReady(true), stopping).ConfigureAwait(false);
-        SetReady(false);
-        _isConnected = false;
-        return session.IsSnapshotHandled;
+        try
+        {
+            await session.RunAsync(() => SetReady(true), stopping).ConfigureAwait(false);
+            return session.IsSnapshotHandled;
+        }
+        catch (Exception problem) when (problem is not OperationCanceledException)
+        {
+            // One session's mishap is not the end of following the agent: no pod would ever be added or removed again.
+            ZdsLog.SessionFailed(log, problem);
+            return false;
+        }
+        finally
+        {
+            SetReady(false);
+            _isConnected = false;
+        }
     }
 
     private void SetReady(bool isReady)

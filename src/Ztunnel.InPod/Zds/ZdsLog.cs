@@ -37,4 +37,7 @@ internal static partial class ZdsLog
 
     [LoggerMessage(6030, LogLevel.Information, "drain requested")]
     public static partial void DrainRequested(ILogger log);
+
+    [LoggerMessage(6031, LogLevel.Error, "a session with the node agent failed unexpectedly; the connection is made anew, running pods stay")]
+    public static partial void SessionFailed(ILogger log, Exception problem);
 }

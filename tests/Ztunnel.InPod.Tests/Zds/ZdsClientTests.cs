@@ -142,6 +142,26 @@ public sealed class ZdsClientTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Session_FailsUnexpectedly_IsFollowedByAnother()
+    {
+        bool hasFailed = false;
+        _client.ReadinessChanged += isReady =>
+        {
+            if (!isReady || hasFailed)
+                return;
+            hasFailed = true;
+            throw new InvalidOperationException("nobody expected this");
+        };
+
+        _agent.Send("1a00");
+        await _log.WaitForAsync("a session with the node agent failed unexpectedly");
+        await _agent.AcceptAsync();
+        Assert.Equal(Success, await _agent.CompleteSnapshotAsync());
+
+        Assert.True(_client.IsReady);
+    }
+
+    [Fact]
     public async Task Add_ProxyDoesNotStart_IsRefusedAndOthersGoOn()
     {
         _proxies.Failures["uid-x"] = "bind [::]:15008: Address already in use";
