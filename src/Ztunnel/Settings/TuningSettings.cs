@@ -113,13 +113,15 @@ public sealed record TuningSettings
     // Kubernetes kills the pod when its grace period is over: leave some of it for the rest of the shutdown.
     private static TimeSpan ReadDeadline(SettingReader reader)
     {
+        // Timers reach some fifty days; whoever says more means "until the last has left".
+        TimeSpan longest = TimeSpan.FromDays(30);
         TimeSpan? explicitly = reader.OptionalDuration("CONNECTION_TERMINATION_DEADLINE");
         ulong? grace = reader.OptionalNumber<ulong>("TERMINATION_GRACE_PERIOD_SECONDS");
         if (explicitly is { } deadline)
-            return deadline;
+            return deadline < longest ? deadline : longest;
         if (grace is not { } seconds)
             return DefaultDeadline;
         ulong left = seconds > 10 ? seconds - 5 : Math.Max(seconds, 2) - 1;
-        return TimeSpan.FromSeconds(Math.Min(left, 365 * 86_400));
+        return TimeSpan.FromSeconds(Math.Min(left, (ulong)longest.TotalSeconds));
     }
 }

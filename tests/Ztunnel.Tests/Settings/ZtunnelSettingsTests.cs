@@ -79,6 +79,8 @@ public sealed class ZtunnelSettingsTests
         { "USER_TIMEOUT_ENABLED", "true", "UserTimeout", "00:30:00" },
         { null, null, "TerminationDeadline", "00:00:05" },
         { "CONNECTION_TERMINATION_DEADLINE", "1m", "TerminationDeadline", "00:01:00" },
+        { "CONNECTION_TERMINATION_DEADLINE", "1y", "TerminationDeadline", "30.00:00:00" },
+        { "TERMINATION_GRACE_PERIOD_SECONDS", "31536000", "TerminationDeadline", "30.00:00:00" },
         { "TERMINATION_GRACE_PERIOD_SECONDS", "30", "TerminationDeadline", "00:00:25" },
         { "TERMINATION_GRACE_PERIOD_SECONDS", "10", "TerminationDeadline", "00:00:09" },
         { "TERMINATION_GRACE_PERIOD_SECONDS", "1", "TerminationDeadline", "00:00:01" },
