@@ -47,7 +47,7 @@ public sealed class SampleSink
     public void Report(TimeSpan value, params ReadOnlySpan<string> labelValues)
     {
         Start(labelValues);
-        _writer.EndSampleSeconds(checked(value.Ticks * TimeSpan.NanosecondsPerTick));
+        _writer.EndSampleSeconds((decimal)value.Ticks * TimeSpan.NanosecondsPerTick); // a certificate may hold until the year 9999: more nanoseconds than a long counts
     }
 
     private void Start(ReadOnlySpan<string> labelValues)

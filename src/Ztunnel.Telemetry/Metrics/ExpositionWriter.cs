@@ -83,10 +83,10 @@ internal sealed class ExpositionWriter(IBufferWriter<byte> output, bool openMetr
     }
 
     /// <summary>A duration counted in nanoseconds, written in seconds without rounding.</summary>
-    public void EndSampleSeconds(long nanoseconds)
+    public void EndSampleSeconds(decimal nanoseconds)
     {
         EndLabels();
-        Raw(((decimal)nanoseconds / 1_000_000_000).ToString("0.0########", System.Globalization.CultureInfo.InvariantCulture));
+        Raw((nanoseconds / 1_000_000_000).ToString("0.0########", System.Globalization.CultureInfo.InvariantCulture));
         Raw("\n"u8);
     }
 

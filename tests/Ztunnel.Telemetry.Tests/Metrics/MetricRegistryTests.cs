@@ -89,6 +89,15 @@ public sealed class MetricRegistryTests
         Assert.Equal("# EOF\n", Text());
     }
 
+    /// <summary>As long as a certificate that never ends is valid.</summary>
+    [Fact]
+    public void Write_CallbackWithTheLongestDuration_IsWritten()
+    {
+        _registry.AddCallback(MetricGroup.Ztunnel, MetricKind.Gauge, "ztunnel_left_seconds", "Left (unstable)", [], static sink => sink.Report(TimeSpan.MaxValue), unit: "seconds");
+
+        Assert.Contains("ztunnel_left_seconds 922337203685.4775807\n", Text(), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("ztunnel_things", "Things", "unstable")]
     [InlineData("things", "Things (unstable)", "ztunnel_")]
