@@ -58,7 +58,7 @@ internal static partial class DaemonLog
     [LoggerMessage(16, LogLevel.Error, "an event loop's handler failed")]
     public static partial void LoopHandlerFailed(ILogger logger, Exception exception);
 
-    [LoggerMessage(22, LogLevel.Warning, "queries to resolvers are not marked and may be captured again: {error}")]
+    [LoggerMessage(21, LogLevel.Warning, "queries to resolvers are not marked and may be captured again: {error}")]
     public static partial void DnsUnmarked(ILogger logger, string error);
 
     [LoggerMessage(18, LogLevel.Debug, "certificate fetch succeeded")]

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Ztunnel.InPod.Agent;
 using Ztunnel.InPod.Redirection;
@@ -41,15 +42,17 @@ internal static class AgentCommand
             using var stopping = new CancellationTokenSource();
             Task following = agent.RunAsync(stopping.Token);
             await Task.WhenAny(following, agent.Applied, shutdown.Requested).ConfigureAwait(false);
-            Task running = Task.WhenAll(following, proxies.RunAsync(stopping.Token));
-            await Task.WhenAny(running, shutdown.Requested).ConfigureAwait(false);
+            Task serving = proxies.RunAsync(stopping.Token);
+            // Neither is of use without the other: whoever fails takes it along, and is seen.
+            await Task.WhenAny(following, serving, shutdown.Requested).ConfigureAwait(false);
             await stopping.CancelAsync().ConfigureAwait(false);
-            await running.ConfigureAwait(false);
+            await Task.WhenAll(following, serving).ConfigureAwait(false);
             return 0;
         }
-        catch (Exception problem) when (problem is PodListException or IOException)
+        catch (Exception problem) when (problem is PodListException or IOException or ChannelClosedException)
         {
-            await complaints.WriteLineAsync($"Error: {problem.Message}").ConfigureAwait(false);
+            // A socket that accepts no more closes the channel of its connections.
+            await complaints.WriteLineAsync($"Error: {(problem is ChannelClosedException { InnerException: { } broken } ? broken : problem).Message}").ConfigureAwait(false);
             return Failure;
         }
         finally
