@@ -86,7 +86,7 @@ public static class Daemon
         ProcessTelemetry.AddTo(metrics, loops, sink, time);
         MeshTelemetry.AddTo(metrics, mesh);
         var traffic = new TrafficMetrics(metrics);
-        using var housekeeping = new MetricHousekeeping(metrics, traffic, loops, time);
+        using var housekeeping = new MetricHousekeeping(metrics, loops, time);
 
         // 4. Certificates and the data path of whatever is served.
         await using var certificates = new CertificateStore(authority, new CertificateStoreSettings(), time, new CertificateTelemetry(metrics, loggers));

@@ -58,9 +58,6 @@ public sealed class DnsMetrics
         SeriesTable<DnsLabels>.Unpin(cells);
     }
 
-    /// <summary>Lets go of a loop's share of series that have disappeared. Loop thread only.</summary>
-    public void Trim(int loop) => _series.Trim(loop);
-
     private void AddCounter(MetricRegistry registry, string name, string help, int value) =>
         registry.Add(new SeriesFamily<DnsLabels>(MetricGroup.Dns, MetricKind.Counter, name, help, LabelNames, _series, (writer, family, series) =>
         {

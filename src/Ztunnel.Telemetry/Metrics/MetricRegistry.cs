@@ -13,6 +13,7 @@ public sealed class MetricRegistry(MetricSettings settings, TimeProvider time)
 
     private readonly Lock _registration = new();
     private readonly List<Action<long>> _sweeps = [];
+    private readonly List<Action<int>> _trims = [];
     private volatile MetricFamily[] _families = [];
 
     public MetricSettings Settings { get; } = settings;
@@ -108,12 +109,26 @@ public sealed class MetricRegistry(MetricSettings settings, TimeProvider time)
             sweep(now);
     }
 
+    /// <summary>Lets go of a loop's share of series that have disappeared. Loop thread only; a loop with traffic does it by itself.</summary>
+    public void Trim(int loop)
+    {
+        Action<int>[] trims;
+        lock (_registration)
+            trims = [.. _trims];
+        foreach (Action<int> trim in trims)
+            trim(loop);
+    }
+
     internal SeriesTable<TLabels> AddTable<TLabels>(int valuesPerSeries)
         where TLabels : class, IEquatable<TLabels>
     {
         var table = new SeriesTable<TLabels>(Settings.Loops, valuesPerSeries, Settings.QuietPeriod, Time);
         lock (_registration)
+        {
             _sweeps.Add(table.Sweep);
+            _trims.Add(table.Trim);
+        }
+
         return table;
     }
 }

@@ -74,13 +74,6 @@ public sealed class TrafficMetrics
     /// <summary>A connection could not be registered for live revocation.</summary>
     public void RevocationUntracked(Reporter reporter) => _untracked.With(ReporterText.Label(reporter)).AddShared();
 
-    /// <summary>Lets go of a loop's share of series that have disappeared. Loop thread only; a loop with traffic does it by itself.</summary>
-    public void Trim(int loop)
-    {
-        _series.Trim(loop);
-        _onDemandDns.Trim(loop);
-    }
-
     private static IReadOnlyList<string> Exported(MetricRegistry registry) => [.. TrafficLabelNames.All.Where(name => !registry.Settings.DroppedTrafficLabels.Contains(name))];
 
     private Gauge Sockets(Reporter reporter) => _socketsByReporter[(int)reporter] ??= _socketsOpen.With(ReporterText.Label(reporter));

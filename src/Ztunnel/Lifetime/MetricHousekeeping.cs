@@ -9,17 +9,20 @@ internal sealed class MetricHousekeeping : IDisposable
     // Four looks in a quiet period: a series goes a quarter late at most.
     private const int LooksPerPeriod = 4;
 
+    // Timers reach some fifty days.
+    private static readonly TimeSpan LongestPeriod = TimeSpan.FromDays(1);
+
     private readonly MetricRegistry _metrics;
-    private readonly TrafficMetrics _traffic;
     private readonly LoopGroup _loops;
     private readonly ITimer _timer;
 
-    public MetricHousekeeping(MetricRegistry metrics, TrafficMetrics traffic, LoopGroup loops, TimeProvider time)
+    public MetricHousekeeping(MetricRegistry metrics, LoopGroup loops, TimeProvider time)
     {
         _metrics = metrics;
-        _traffic = traffic;
         _loops = loops;
         TimeSpan period = metrics.Settings.QuietPeriod / LooksPerPeriod;
+        if (period > LongestPeriod)
+            period = LongestPeriod;
         _timer = time.CreateTimer(static state => ((MetricHousekeeping)state!).Look(), this, period, period);
     }
 
@@ -29,6 +32,6 @@ internal sealed class MetricHousekeeping : IDisposable
     {
         _metrics.Sweep();
         foreach (EventLoop loop in _loops.Loops)
-            loop.Post(static state => ((TrafficMetrics)state!).Trim(EventLoop.Current!.Index), _traffic);
+            loop.Post(static state => ((MetricRegistry)state!).Trim(EventLoop.Current!.Index), _metrics);
     }
 }

@@ -115,8 +115,8 @@ public sealed class TrafficMetricsTests
         _registry.Sweep();
         _time.Advance(Quiet);
         _registry.Sweep();
-        _traffic.Trim(0);
-        _traffic.Trim(1);
+        _registry.Trim(0);
+        _registry.Trim(1);
 
         Assert.Empty(Exposition.Scrape(_registry).Families);
         GC.Collect();

@@ -26,7 +26,7 @@ public sealed class MetricHousekeepingTests
         using LoopGroup loops = LoopGroup.Start(2);
         var metrics = new MetricRegistry(new MetricSettings { Loops = 2, QuietPeriod = quiet }, time);
         var traffic = new TrafficMetrics(metrics);
-        using var housekeeping = new MetricHousekeeping(metrics, traffic, loops, time);
+        using var housekeeping = new MetricHousekeeping(metrics, loops, time);
         await ConnectAsync(loops, traffic, count: 1);
         long before = GC.GetTotalMemory(forceFullCollection: true);
 
@@ -53,7 +53,7 @@ public sealed class MetricHousekeepingTests
         using LoopGroup loops = LoopGroup.Start(1);
         var metrics = new MetricRegistry(new MetricSettings { Loops = 1, QuietPeriod = TimeSpan.FromSeconds(1) }, TimeProvider.System);
         var traffic = new TrafficMetrics(metrics);
-        using var housekeeping = new MetricHousekeeping(metrics, traffic, loops, TimeProvider.System);
+        using var housekeeping = new MetricHousekeeping(metrics, loops, TimeProvider.System);
         await ConnectAsync(loops, traffic, Connections);
         Assert.Equal(Connections, CountSeries(metrics));
 
@@ -64,6 +64,16 @@ public sealed class MetricHousekeepingTests
             // A turn of the loop: it lets go of what the timer has retired.
             await OnLoopsAsync(loops, static _ => { });
         }
+    }
+
+    /// <summary>A period no timer reaches ends the daemon's start otherwise.</summary>
+    [Fact]
+    public void Start_QuietPeriodOfYears_IsTaken()
+    {
+        using LoopGroup loops = LoopGroup.Start(1);
+        var metrics = new MetricRegistry(new MetricSettings { Loops = 1, QuietPeriod = TimeSpan.FromDays(1000) }, TimeProvider.System);
+
+        new MetricHousekeeping(metrics, loops, TimeProvider.System).Dispose();
     }
 
     private static Task ConnectAsync(LoopGroup loops, TrafficMetrics traffic, int count) => OnLoopsAsync(loops, loop =>
