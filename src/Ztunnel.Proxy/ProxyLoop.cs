@@ -3,6 +3,7 @@ using Ztunnel.Linux.Loop;
 using Ztunnel.Proxy.Accepting;
 using Ztunnel.Proxy.Hbone;
 using Ztunnel.Proxy.Outbound;
+using Ztunnel.Proxy.Telemetry;
 
 namespace Ztunnel.Proxy;
 
@@ -29,6 +30,9 @@ internal sealed class ProxyLoop(EventLoop loop, ProxyContext context)
 
     /// <summary>The tunnels this loop accepts.</summary>
     public TunnelRoster ServerTunnels { get; } = new(loop, context, Http2Role.Server);
+
+    /// <summary>What peers behind gateways say of themselves.</summary>
+    public ClaimedLabels Claims { get; } = new(context.Time, context.Traffic.QuietPeriod);
 
     public HandshakeGate Handshakes { get; } = new(loop);
 

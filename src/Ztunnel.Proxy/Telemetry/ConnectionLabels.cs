@@ -14,7 +14,7 @@ internal static class ConnectionLabels
     public static WorkloadLabels? Of(Workload? workload) => workload is null ? null : Workloads.GetValue(workload, static record => WorkloadLabels.FromRecord(
         record.WorkloadName, record.CanonicalName, record.CanonicalRevision, record.Namespace, record.ClusterId, record.Locality.Region, record.Locality.Zone));
 
-    /// <summary>Labels from what a peer says of itself.</summary>
+    /// <summary>Labels from what a peer says of itself: a claim without a bound, see <see cref="ClaimedLabels"/>.</summary>
     public static WorkloadLabels Of(Baggage baggage) => WorkloadLabels.FromBaggage(
         baggage.WorkloadName, baggage.CanonicalName, baggage.CanonicalRevision, baggage.Namespace, baggage.ClusterId, baggage.Region, baggage.Zone);
 

@@ -22,6 +22,7 @@ public sealed class TrafficMetrics
 
     public TrafficMetrics(MetricRegistry registry)
     {
+        QuietPeriod = registry.Settings.QuietPeriod;
         _labels = new TrafficLabelWriter(registry.Settings.DroppedTrafficLabels);
         _isDropped = registry.Settings.DroppedTrafficLabels.IsEmpty ? null : registry.Settings.DroppedTrafficLabels.Contains;
         _series = registry.AddTable<TrafficLabels>(FirstClosedValue + ResponseFlagText.Count);
@@ -44,6 +45,9 @@ public sealed class TrafficMetrics
         _untracked = registry.AddCounter(
             MetricGroup.Proxy, "istio_crl_untracked_connections", "The total number of connections not tracked for CRL enforcement (unstable)", ["reporter"]);
     }
+
+    /// <summary>A series that nobody has used for so long disappears.</summary>
+    public TimeSpan QuietPeriod { get; }
 
     /// <summary>Counts a connection as opened and takes its place in its series. Loop thread only; the connection stays on that loop.</summary>
     public TrafficConnection Opened(int loop, TrafficLabels labels)
