@@ -78,6 +78,8 @@ internal sealed class HopSequence
         {
             _home.Context.Traffic.OnDemandDns(_home.Loop.Index, new OnDemandDnsLabels(ConnectionLabels.Of(_call.Local), _call.Local.Identity.ToString(), hostname));
             ResolvedHost resolved = await HostResolver.ResolveAsync(_home.Context, hop, hostname, _connector.Cancellation);
+            if (_abandoned)
+                return HopResult.Failed(ConnectionOutcome.Drained);
             if (resolved.Address is not { } address)
                 return HopResult.Failed(new ConnectionOutcome(EndReason.NoRoute, resolved.Error));
             Hop = hop = hop.At(address);

@@ -22,7 +22,7 @@ internal static class HostResolver
                 ? new ResolvedHost(null, $"ip addresses were resolved for workload {hop.Workload?.Uid}, but valid dns response had no A/AAAA records")
                 : new ResolvedHost(Choose(addresses, hop.PreferredFamily, SystemRandom.Instance), null);
         }
-        catch (Exception exception) when (exception is SocketException or TimeoutException)
+        catch (Exception exception) when (exception is SocketException or TimeoutException or OperationCanceledException)
         {
             return new ResolvedHost(null, $"no ip addresses were resolved for workload: {hop.Workload?.Uid}");
         }
@@ -36,7 +36,7 @@ internal static class HostResolver
             IPAddress[] addresses = await LookUpAsync(context, hostname, cancellation);
             return addresses.Length == 0 ? null : Choose(addresses, preferred, SystemRandom.Instance);
         }
-        catch (Exception exception) when (exception is SocketException or TimeoutException)
+        catch (Exception exception) when (exception is SocketException or TimeoutException or OperationCanceledException)
         {
             return null;
         }
