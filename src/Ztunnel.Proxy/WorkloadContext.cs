@@ -64,7 +64,13 @@ internal sealed class WorkloadContext(ProxyContext context, LocalWorkloadKey key
     {
         try
         {
-            return new CertificateResult(await context.Certificates(identity, CancellationToken.None), default);
+            ValueTask<WorkloadCertificate> asked = context.Certificates(identity, CancellationToken.None);
+            WorkloadCertificate certificate = asked.IsCompleted ? await asked : await asked.AsTask().WaitAsync(context.Settings.SetUp.Total, context.Time);
+            return new CertificateResult(certificate, default);
+        }
+        catch (TimeoutException)
+        {
+            return new CertificateResult(null, new ConnectionOutcome(EndReason.IdentityUnavailable, "identity error: timed out waiting for a certificate"));
         }
         catch (Exception unavailable) // whatever the authority's failure is, it is the connection's outcome and not this code's to judge
         {

@@ -33,7 +33,7 @@ internal sealed class HbonePool(WorkloadLoop home)
             if (peer.TryOpenStream(request, owner) is { } stream)
                 return new OpenStreamResult(stream, default);
 
-            ConnectionOutcome outcome = await peer.OpenTunnelAsync();
+            ConnectionOutcome outcome = await WaitForAsync(peer.OpenTunnelAsync(), deadlineMilliseconds);
             if (outcome.Reason != EndReason.None)
                 return new OpenStreamResult(null, outcome);
 
@@ -52,4 +52,20 @@ internal sealed class HbonePool(WorkloadLoop home)
     }
 
     internal void Forget(TunnelKey key) => _peers.Remove(key);
+
+    /// <summary>The attempt may have begun for others, or wait for a certificate: whoever has no more time leaves it to them.</summary>
+    private async ValueTask<ConnectionOutcome> WaitForAsync(Task<ConnectionOutcome> opening, long deadlineMilliseconds)
+    {
+        if (opening.IsCompleted)
+            return await opening;
+        try
+        {
+            long left = Math.Clamp(deadlineMilliseconds - Home.Loop.NowMilliseconds, 1, int.MaxValue);
+            return await opening.WaitAsync(TimeSpan.FromMilliseconds(left), Home.Context.Time);
+        }
+        catch (TimeoutException)
+        {
+            return new ConnectionOutcome(EndReason.SetUpTimedOut, "timed out waiting for a tunnel");
+        }
+    }
 }

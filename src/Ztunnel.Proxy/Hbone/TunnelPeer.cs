@@ -48,18 +48,15 @@ internal sealed class TunnelPeer(HbonePool pool, TunnelKey key)
 
     private async Task<ConnectionOutcome> OpenAsync()
     {
-        ConnectionOutcome outcome;
         try
         {
-            outcome = await ConnectAsync();
+            return await ConnectAsync();
         }
         finally
         {
             _opening = null;
+            ForgetIfUnused();
         }
-
-        ForgetIfUnused();
-        return outcome;
     }
 
     private async Task<ConnectionOutcome> ConnectAsync()
@@ -78,8 +75,18 @@ internal sealed class TunnelPeer(HbonePool pool, TunnelKey key)
             return DescribeConnectFailure(connected.Error);
 
         var transport = new SocketTransport(socket);
-        var handshake = TlsHandshake.StartClient(own, key.Expected);
-        HandshakeResult result = await HandshakePump.RunAsync(transport, handshake, home.Proxy.Handshakes, pool.Settings.SetUp.Handshake);
+        HandshakeResult result;
+        try
+        {
+            result = await HandshakePump.RunAsync(transport, TlsHandshake.StartClient(own, key.Expected), home.Proxy.Handshakes, pool.Settings.SetUp.Handshake);
+        }
+        catch
+        {
+            // Nobody else knows the socket yet.
+            transport.Close([]);
+            throw;
+        }
+
         home.Proxy.ClientTunnels.Handshake(result.Outcome.Reason);
         if (!result.Succeeded || pool.IsClosed)
         {

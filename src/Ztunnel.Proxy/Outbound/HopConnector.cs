@@ -26,7 +26,7 @@ internal sealed class HopConnector(WorkloadLoop home, OutboundCall call)
     /// <param name="deadlineMilliseconds">When all attempts of the connection end.</param>
     public ValueTask<HopResult> ConnectAsync(NextHop hop, long deadlineMilliseconds) => hop.Kind switch
     {
-        RouteKind.Tcp => ConnectPlainAsync(hop),
+        RouteKind.Tcp => ConnectPlainAsync(hop, deadlineMilliseconds),
         RouteKind.Hbone => ConnectTunnelAsync(hop, deadlineMilliseconds),
         _ => ConnectThroughGatewayAsync(hop, deadlineMilliseconds),
     };
@@ -40,11 +40,11 @@ internal sealed class HopConnector(WorkloadLoop home, OutboundCall call)
         _handshaking?.Abort(Http2ErrorCode.Cancel, ConnectionOutcome.Drained);
     }
 
-    private async ValueTask<HopResult> ConnectPlainAsync(NextHop hop)
+    private async ValueTask<HopResult> ConnectPlainAsync(NextHop hop, long deadlineMilliseconds)
     {
         IPEndPoint address = hop.Address!;
         SocketHandle handle = home.Workload.Sockets.OpenTcp(address.AddressFamily);
-        ConnectResult connected = await LoopSocket.ConnectAsync(home.Loop, handle, address, Limits.Connect, Cancellation);
+        ConnectResult connected = await LoopSocket.ConnectAsync(home.Loop, handle, address, Within(Limits.Connect, deadlineMilliseconds), Cancellation);
         return connected.Socket is { } socket
             ? HopResult.Connected(socket)
             : HopResult.Failed(new ConnectionOutcome(connected.IsTimeout ? EndReason.ConnectTimedOut : EndReason.ConnectFailed, $"io error: {ErrnoText.Describe(connected.Error)}"));
@@ -94,7 +94,7 @@ internal sealed class HopConnector(WorkloadLoop home, OutboundCall call)
         var transport = new StreamTransport(stream);
         stream.Attach(transport);
         _handshaking = stream;
-        HandshakeResult handshake = await HandshakePump.RunAsync(transport, TlsHandshake.StartClient(own, hop.InnerIdentities), home.Proxy.Handshakes, Limits.Handshake);
+        HandshakeResult handshake = await HandshakePump.RunAsync(transport, TlsHandshake.StartClient(own, hop.InnerIdentities), home.Proxy.Handshakes, Within(Limits.Handshake, deadlineMilliseconds));
         _handshaking = null;
         home.Proxy.ClientTunnels.Handshake(handshake.Outcome.Reason);
         if (!handshake.Succeeded || _abandoned)
@@ -121,8 +121,7 @@ internal sealed class HopConnector(WorkloadLoop home, OutboundCall call)
     {
         if (_abandoned)
             attempt.Abandon();
-        TimeSpan left = TimeLeft(deadlineMilliseconds);
-        attempt.Limit(left < Limits.Response ? left : Limits.Response);
+        attempt.Limit(Within(Limits.Response, deadlineMilliseconds));
         _waiting = attempt;
         ConnectAnswer answer = await attempt.Answer;
         _waiting = null;
@@ -131,6 +130,13 @@ internal sealed class HopConnector(WorkloadLoop home, OutboundCall call)
 
     private TunnelRequest Request(NextHop hop, string? network) =>
         new(hop.Authority, BaggageHeader.For(call.Local), ForwardedHeader.Build(call.Source, call.Route.Service?.Hostname), call.Trace.ToString(), network);
+
+    /// <summary>A step's own limit, or what is left for all of them.</summary>
+    private TimeSpan Within(TimeSpan limit, long deadlineMilliseconds)
+    {
+        TimeSpan left = TimeLeft(deadlineMilliseconds);
+        return left < limit ? left : limit;
+    }
 
     private TimeSpan TimeLeft(long deadlineMilliseconds) => TimeSpan.FromMilliseconds(Math.Max(0, deadlineMilliseconds - home.Loop.NowMilliseconds));
 }

@@ -1,6 +1,11 @@
+using System.Net.Sockets;
+using Ztunnel.Mesh.Identity;
 using Ztunnel.Proxy.Connections;
 using Ztunnel.Proxy.Hbone;
+using Ztunnel.Proxy.Outbound;
 using Ztunnel.Proxy.Tests.Support;
+using Ztunnel.Testing;
+using Ztunnel.Tls.Certificates;
 
 namespace Ztunnel.Proxy.Tests.Hbone;
 
@@ -29,6 +34,56 @@ public sealed class HbonePoolTests
 
         Assert.All(results, result => Assert.Equal(EndReason.SetUpTimedOut, result.Outcome.Reason));
         Assert.Equal(1, rig.Accepted);
+    }
+
+    /// <summary>The attempt belongs to all who wait; each of them has its own time.</summary>
+    [Fact]
+    public async Task OpenStream_AttemptOutlastsTheConnectionsTime_IsNotWaitedFor()
+    {
+        await using var rig = new PoolRig(new SetUpLimits { Handshake = TimeSpan.FromSeconds(3) }, answersTls: false);
+
+        Task<OpenStreamResult> patient = rig.OpenUnansweredAsync();
+        OpenStreamResult hasty = await rig.OpenUnansweredAsync(TimeSpan.FromMilliseconds(100));
+
+        Assert.Equal((EndReason.SetUpTimedOut, "timed out waiting for a tunnel"), (hasty.Outcome.Reason, hasty.Outcome.Error));
+        Assert.False(patient.IsCompleted);
+        Assert.Equal(EndReason.SetUpTimedOut, (await patient).Outcome.Reason);
+        Assert.Equal(1, rig.Accepted);
+    }
+
+    [Fact]
+    public async Task OpenStream_AuthorityDoesNotAnswer_IsGivenUp()
+    {
+        await using var rig = new PoolRig(
+            new SetUpLimits { Total = TimeSpan.FromMilliseconds(300) }, answersTls: true, certificates: static (_, _) => new(new TaskCompletionSource<WorkloadCertificate>().Task));
+
+        OpenStreamResult result = await rig.OpenAsync();
+
+        Assert.Equal((EndReason.IdentityUnavailable, "identity error: timed out waiting for a certificate"), (result.Outcome.Reason, result.Outcome.Error));
+    }
+
+    [Fact]
+    public async Task OpenStream_HandshakeCannotBegin_LeavesNoSocketBehind()
+    {
+        WorkloadCertificate disposed = TestAuthority.Create().IssueWorkload(new SpiffeId("cluster.local", "default", "client"));
+        disposed.Dispose();
+        await using var rig = new PoolRig(new SetUpLimits(), answersTls: false, certificates: (_, _) => ValueTask.FromResult(disposed));
+        int before = await rig.OnLoopAsync(() => Task.FromResult(rig.Loop.WatchCount));
+
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => rig.OpenUnansweredAsync());
+
+        // The peer's end is left.
+        await rig.UntilAsync(() => rig.Accepted == 1);
+        Assert.Equal(before + 1, await rig.OnLoopAsync(() => Task.FromResult(rig.Loop.WatchCount)));
+    }
+
+    /// <summary>The application gave up: that is no failure of the proxy's.</summary>
+    [Fact]
+    public async Task Resolve_ApplicationGaveUp_IsNoAddress()
+    {
+        await using var rig = new PoolRig(new SetUpLimits(), answersTls: true);
+
+        Assert.Null(await HostResolver.ResolveAsync(rig.Pool.Home.Context, "never-asked.invalid", AddressFamily.InterNetwork, new CancellationToken(canceled: true)));
     }
 
     [Fact]

@@ -35,7 +35,7 @@ internal sealed class PoolRig : IAsyncDisposable
     private readonly TestAuthority _authority = TestAuthority.Create();
     private WorkloadCertificate _own;
 
-    public PoolRig(SetUpLimits limits, bool answersTls, int maxStreams = 200, Action<string>? keyLog = null, TimeSpan? maxAge = null)
+    public PoolRig(SetUpLimits limits, bool answersTls, int maxStreams = 200, Action<string>? keyLog = null, TimeSpan? maxAge = null, CertificateProvider? certificates = null)
     {
         _own = _authority.IssueWorkload(Local, new TlsSettings { Revocations = Revocations, KeyLog = keyLog });
         IssuedCertificate remote = _authority.Issue(Remote.ToString());
@@ -46,7 +46,7 @@ internal sealed class PoolRig : IAsyncDisposable
         {
             Loops = _loops,
             Mesh = store,
-            Certificates = (_, _) => ValueTask.FromResult(_own),
+            Certificates = certificates ?? ((_, _) => ValueTask.FromResult(_own)),
             Traffic = new TrafficMetrics(_metrics),
             Tunnels = new TunnelMetrics(_metrics),
             Access = new AccessLog(_sink, new LogLevels(LogFilter.Default)),
@@ -90,10 +90,11 @@ internal sealed class PoolRig : IAsyncDisposable
     }
 
     /// <summary>Opens a stream, or says why not. Its answer is still to come.</summary>
-    public Task<OpenStreamResult> OpenUnansweredAsync() => OnLoopAsync(async () =>
+    /// <param name="patience">How long it is waited for; null: for ever.</param>
+    public Task<OpenStreamResult> OpenUnansweredAsync(TimeSpan? patience = null) => OnLoopAsync(async () =>
     {
         var request = new TunnelRequest("127.0.0.1:80", "", "for=\"127.0.0.1:1\"", "00-0-0-00");
-        return await Pool.OpenStreamAsync(new TunnelKey(Local, _listener.LocalEndPoint, [Remote]), request, new StreamOwner(), long.MaxValue);
+        return await Pool.OpenStreamAsync(new TunnelKey(Local, _listener.LocalEndPoint, [Remote]), request, new StreamOwner(), patience is { } limit ? Loop.NowMilliseconds + (long)limit.TotalMilliseconds : long.MaxValue);
     });
 
     /// <summary>Gives a stream up.</summary>
