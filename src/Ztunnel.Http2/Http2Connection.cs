@@ -77,9 +77,6 @@ public sealed partial class Http2Connection
     /// <summary>How many streams the peer lets us have at a time; until its SETTINGS arrive, our own assumption.</summary>
     public int MaxConcurrentStreams => _peer.MaxConcurrentStreams;
 
-    /// <summary>The peer's preface and first SETTINGS have arrived.</summary>
-    public bool PeerSettingsReceived => _peer.Received;
-
     /// <summary>Client: <see cref="OpenStream"/> would succeed.</summary>
     public bool CanOpenStream => Role == Http2Role.Client && !IsDraining && _nextStreamId > 0 && ActiveStreams < MaxConcurrentStreams;
 

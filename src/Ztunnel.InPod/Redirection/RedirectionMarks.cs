@@ -6,12 +6,6 @@ public static class RedirectionMarks
     /// <summary>Every socket of ours in a pod carries it; the rules leave such packets alone.</summary>
     public const uint OwnMark = 0x539;
 
-    /// <summary>Connection mark of what we sent to the application under the client's address; its answers get it as packet mark and are delivered to us.</summary>
-    public const uint LocalDeliveryMark = 0x111;
-
-    /// <summary>Only the low 12 bits are ours; the others belong to whoever else marks packets in the pod.</summary>
-    public const uint MarkMask = 0xfff;
-
     public const int LocalDeliveryTable = 100;
 
     public const int RulePreference = 32764;
@@ -27,7 +21,9 @@ public static class RedirectionMarks
 
     public const int DnsProxyPort = 15053;
 
+    // Only the low 12 bits are ours; the others belong to whoever else marks packets in the pod.
     internal const string OwnMarkText = "0x539/0xfff";
 
+    /// <summary>Connection mark of what we sent to the application under the client's address; its answers get it as packet mark and are delivered to us.</summary>
     internal const string LocalDeliveryMarkText = "0x111/0xfff";
 }

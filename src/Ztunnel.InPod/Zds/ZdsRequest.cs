@@ -20,6 +20,7 @@ internal abstract record ZdsRequest
     /// <summary>The pod is there, but the agent has no namespace for it.</summary>
     public sealed record Keep(string Uid) : ZdsRequest;
 
+    /// <summary>The pod is gone.</summary>
     public sealed record Delete(string Uid) : ZdsRequest;
 
     /// <summary>Whatever was neither added nor kept since the connection began is gone.</summary>

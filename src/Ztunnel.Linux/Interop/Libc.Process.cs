@@ -7,11 +7,8 @@ internal static unsafe partial class Libc
     private const int RLIMIT_NOFILE = 7;
     private const int PR_SET_NAME = 15;
     private const int _SC_PAGESIZE = 30;
-    private const int _SC_NPROCESSORS_ONLN = 84;
 
     public static long PageBytes => sysconf(_SC_PAGESIZE);
-
-    public static long OnlineProcessors => sysconf(_SC_NPROCESSORS_ONLN);
 
     public static SysResult GetOpenFilesLimit(out ulong soft, out ulong hard)
     {

@@ -13,7 +13,6 @@ internal static unsafe partial class Libc
     public const int SO_REUSEADDR = 2;
     public const int SO_ERROR = 4;
     public const int SO_SNDBUF = 7;
-    public const int SO_RCVBUF = 8;
     public const int SO_KEEPALIVE = 9;
     public const int SO_LINGER = 13;
     public const int SO_REUSEPORT = 15;

@@ -75,9 +75,6 @@ public sealed class EventLoop : IDisposable
     /// <summary>Timers that are armed now.</summary>
     public int ArmedTimers => Timers.Count;
 
-    /// <summary>The most posted calls that ever waited at once.</summary>
-    public int DeepestPostQueue => _posts.DeepestCount;
-
     internal TimerWheel Timers { get; }
 
     internal SocketOperationPool Operations { get; }

@@ -19,7 +19,7 @@ internal readonly record struct PostedCall(Delegate Callback, object? State)
 /// <summary>
 /// Calls from any thread, taken by the loop in the order they were added; two lists change places, so nothing is allocated once they have grown.
 /// There is no limit here, since a call that was refused would be an await that never returns: posters are bounded instead
-/// (one completion for each operation in flight, one change notice for each pod), and the deepest queue seen is a metric.
+/// (one completion for each operation in flight, one change notice for each pod).
 /// </summary>
 internal sealed class PostQueue(EpollPoller poller)
 {
@@ -43,8 +43,6 @@ internal sealed class PostQueue(EpollPoller poller)
 
     public bool HasCalls => _hasCalls;
 
-    public int DeepestCount { get; private set; }
-
     /// <summary>False once the loop has ended: the call will never run. The loop itself looks here before it waits, and needs no wake-up.</summary>
     public bool TryAdd(PostedCall call, bool isLoopThread)
     {
@@ -56,7 +54,6 @@ internal sealed class PostQueue(EpollPoller poller)
             }
 
             _incoming.Add(call);
-            DeepestCount = Math.Max(DeepestCount, _incoming.Count);
             _hasCalls = true;
         }
 

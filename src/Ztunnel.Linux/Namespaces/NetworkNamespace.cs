@@ -86,9 +86,6 @@ public sealed class NetworkNamespace : IDisposable
 
     public Errno WriteSetting(string name, string value) => NamespaceFiles.Write(this, NamespaceFiles.PathOf(name), NamespaceFiles.Ascii(value));
 
-    /// <summary>Whether ::1 can be used inside (data-path 1.5): yes unless the kernel says that it is disabled.</summary>
-    public bool IsIPv6LoopbackUsable() => ReadSetting("ipv6/conf/lo/disable_ipv6") != "1";
-
     /// <summary>Creates a socket inside from the calling thread: three system calls and nothing else in between.</summary>
     /// <exception cref="ObjectDisposedException">The namespace was let go: its descriptor's number may be another pod's by now.</exception>
     internal SysResult OpenSocket(int family, int type, int protocol)

@@ -6,6 +6,7 @@ namespace Ztunnel.Linux.Process;
 /// <summary>How many descriptors the process may have: before, now, and why the limit could not be raised if it could not.</summary>
 public readonly record struct OpenFilesLimit(ulong Before, ulong Now, Errno Error);
 
+/// <summary>What the kernel lets this process have.</summary>
 public static class ResourceLimits
 {
     /// <summary>Raises the soft limit of open files to the hard one (data-path 1.2). Runtimes that use select keep the soft one low; nothing here does.</summary>

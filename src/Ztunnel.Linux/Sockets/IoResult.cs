@@ -1,5 +1,6 @@
 namespace Ztunnel.Linux.Sockets;
 
+/// <summary>How one read or write ended.</summary>
 public enum IoStatus
 {
     /// <summary>At least one byte was moved.</summary>
@@ -15,7 +16,7 @@ public enum IoStatus
     Failed,
 }
 
-/// <summary>How one read or write ended. Ordinary endings are values, not exceptions.</summary>
+/// <summary>What one read or write came to. Ordinary endings are values, not exceptions.</summary>
 public readonly record struct IoResult(IoStatus Status, int Bytes, Errno Error)
 {
     public static IoResult WouldBlock => new(IoStatus.WouldBlock, 0, Errno.None);

@@ -39,8 +39,6 @@ public readonly struct SocketOptions
     /// <summary>The IPv4-level option sets the same bit of an IPv6 socket (data-path 1.3).</summary>
     public Errno SetTransparent() => Set(Libc.SOL_IP, Libc.IP_TRANSPARENT, 1);
 
-    public Errno SetReceiveBuffer(int bytes) => Set(Libc.SOL_SOCKET, Libc.SO_RCVBUF, bytes);
-
     public Errno SetSendBuffer(int bytes) => Set(Libc.SOL_SOCKET, Libc.SO_SNDBUF, bytes);
 
     /// <summary>The kernel must know the name: "cubic", "bbr".</summary>

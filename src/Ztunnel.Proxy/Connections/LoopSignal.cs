@@ -6,7 +6,7 @@ namespace Ztunnel.Proxy.Connections;
 /// <summary>
 /// Something one waiter on a loop waits for, with a time limit: the continuation runs on the loop, inside <see cref="TrySet"/> or the timer. The first value wins.
 /// </summary>
-/// <remarks>Loop thread only; awaited at most once. Await it with <c>ConfigureAwait(false)</c>, so that the continuation is not posted.</remarks>
+/// <remarks>Loop thread only; awaited at most once.</remarks>
 internal sealed class LoopSignal<T> : IValueTaskSource<T>
 {
     private readonly LoopTimer? _timer;

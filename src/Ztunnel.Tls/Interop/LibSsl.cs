@@ -7,9 +7,7 @@ internal static unsafe partial class LibSsl
 {
     private const string Library = "libssl.so.3";
 
-    internal const int SSL_ERROR_SSL = 1;
     internal const int SSL_ERROR_WANT_READ = 2;
-    internal const int SSL_ERROR_ZERO_RETURN = 6;
 
     internal const int SSL_CTRL_MODE = 33;
     internal const int SSL_CTRL_SET_SESS_CACHE_MODE = 44;

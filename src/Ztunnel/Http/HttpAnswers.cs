@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 
@@ -40,10 +39,4 @@ internal static class HttpAnswers
 
         return null;
     }
-
-    /// <summary>A whole number of the query within bounds; the default when it is absent, null when it is wrong.</summary>
-    public static int? QueryNumber(this HttpContext context, string name, int fallback, int minimum, int maximum) =>
-        context.Query(name) is not { } text ? fallback
-        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= minimum && number <= maximum ? number
-        : null;
 }
