@@ -1,4 +1,3 @@
-using Google.Protobuf;
 using Ztunnel.ControlPlane.Xds.Translation;
 using Ztunnel.Mesh.State;
 using Ztunnel.Protos.Discovery;
@@ -172,11 +171,11 @@ internal sealed class DeltaProtocol
             if (resource.Resource_ is null) throw new RejectedResourceException("XDS payload without resource");
             if (type == ResourceType.Authorization)
             {
-                update.Policies.Add(PolicyTranslator.Translate(Authorization.Parser.ParseFrom(resource.Resource_.Value), out IReadOnlyList<string> problems));
+                update.Policies.Add(PolicyTranslator.Translate(ResourceDecoder.Decode(Authorization.Parser, resource.Resource_.Value), out IReadOnlyList<string> problems));
                 rejects.AddRange(problems.Select(problem => $"{resource.Name}: {problem}"));
                 return true;
             }
-            WireAddress address = WireAddress.Parser.ParseFrom(resource.Resource_.Value);
+            WireAddress address = ResourceDecoder.Decode(WireAddress.Parser, resource.Resource_.Value);
             switch (address.TypeCase)
             {
                 case WireAddress.TypeOneofCase.Workload:
@@ -192,10 +191,6 @@ internal sealed class DeltaProtocol
         catch (RejectedResourceException error)
         {
             rejects.Add($"{resource.Name}: {error.Message}");
-        }
-        catch (InvalidProtocolBufferException error)
-        {
-            rejects.Add($"{resource.Name}: decode error: {error.Message}");
         }
         return false;
     }

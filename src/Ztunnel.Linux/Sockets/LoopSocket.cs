@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using Ztunnel.Linux.Buffers;
 using Ztunnel.Linux.Interop;
 using Ztunnel.Linux.Loop;
@@ -14,6 +15,7 @@ namespace Ztunnel.Linux.Sockets;
 public sealed class LoopSocket : PollableSocket
 {
     private IPEndPoint? _remote;
+    private bool _resetsWhenClosed;
 
     internal LoopSocket(EventLoop loop, int descriptor, IPEndPoint? remote)
         : base(loop, descriptor) => _remote = remote;
@@ -163,12 +165,31 @@ public sealed class LoopSocket : PollableSocket
     /// <summary>Ends our direction behind what was sent.</summary>
     public Errno ShutdownWrite() => Libc.Shutdown(Descriptor, Libc.SHUT_WR).Error;
 
-    /// <summary>Closes so that the peer sees a reset, whatever was sent or received.</summary>
-    public unsafe void CloseWithReset()
+    /// <summary>
+    /// From here on the peer sees a reset unless <see cref="CloseInOrder"/> is called: also when the process is killed and the kernel closes the socket, which would otherwise look like an orderly end
+    /// of what may be half a message.
+    /// </summary>
+    public void ResetUnlessClosedInOrder() => _resetsWhenClosed = SetLinger(isReset: true) == Errno.None;
+
+    /// <summary>Closes; what was sent still reaches the peer, followed by the end of data.</summary>
+    public void CloseInOrder()
     {
-        // struct linger { on, seconds }
-        Span<int> linger = [1, 0];
-        Libc.SetOption(Descriptor, Libc.SOL_SOCKET, Libc.SO_LINGER, System.Runtime.InteropServices.MemoryMarshal.AsBytes(linger));
+        if (_resetsWhenClosed)
+        {
+            SetLinger(isReset: false);
+        }
+
+        Dispose();
+    }
+
+    /// <summary>Closes so that the peer sees a reset, whatever was sent or received.</summary>
+    public void CloseWithReset()
+    {
+        if (!_resetsWhenClosed)
+        {
+            SetLinger(isReset: true);
+        }
+
         Dispose();
     }
 
@@ -197,6 +218,14 @@ public sealed class LoopSocket : PollableSocket
 
     /// <summary>For a socket that still connects: writable only once the kernel says so.</summary>
     internal Errno StartConnecting() => Register(isWritable: false);
+
+    // A linger time of zero drops what is not sent and has the kernel say so by a reset (socket(7)).
+    private Errno SetLinger(bool isReset)
+    {
+        // struct linger { on, seconds }
+        Span<int> linger = [isReset ? 1 : 0, 0];
+        return Libc.SetOption(Descriptor, Libc.SOL_SOCKET, Libc.SO_LINGER, MemoryMarshal.AsBytes(linger));
+    }
 
     private Errno TryReadOriginalDestination(int level, out NativeAddress address)
     {

@@ -23,6 +23,7 @@ internal sealed class ApplicationEnd(TunnelStream stream, LoopSocket socket) : I
     {
         _pending = early;
         socket.Handler = this;
+        socket.ResetUnlessClosedInOrder();
         FlushPending();
         if (socket.IsReadable)
             stream.OnBytesForTunnel();
@@ -34,7 +35,7 @@ internal sealed class ApplicationEnd(TunnelStream stream, LoopSocket socket) : I
         if (reset)
             socket.CloseWithReset();
         else
-            socket.Dispose();
+            socket.CloseInOrder();
     }
 
     // ---- application → tunnel

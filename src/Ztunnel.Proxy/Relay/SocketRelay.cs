@@ -41,6 +41,8 @@ internal sealed class SocketRelay
     public static SocketRelay Start(LoopSocket downstream, LoopSocket upstream, ISocketRelayOwner owner)
     {
         var relay = new SocketRelay(downstream, upstream, owner);
+        downstream.ResetUnlessClosedInOrder();
+        upstream.ResetUnlessClosedInOrder();
         downstream.Handler = new RelaySide(relay, relay._toUpstream, relay._toDownstream, downstream);
         upstream.Handler = new RelaySide(relay, relay._toDownstream, relay._toUpstream, upstream);
         return relay;
@@ -84,8 +86,8 @@ internal sealed class SocketRelay
         }
         else
         {
-            _downstream.Dispose();
-            _upstream.Dispose();
+            _downstream.CloseInOrder();
+            _upstream.CloseInOrder();
         }
 
         _owner.OnEnded(outcome);

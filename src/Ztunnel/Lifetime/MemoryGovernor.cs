@@ -8,7 +8,7 @@ namespace Ztunnel.Lifetime;
 
 /// <summary>
 /// Watches the memory that is left before the kernel kills the process, and has new connections refused while little is: all connections of a node end when it dies, so those that are open count for more than those that want to come.
-/// Looks once a second, ten times as often from half of the limit on. Nothing of it runs on a loop.
+/// Looks once a second, ten times as often from half of the limit on; and before as many connections have come as may fit below the mark, since a crowd needs less than a period.
 /// </summary>
 internal sealed class MemoryGovernor : IDisposable
 {
@@ -21,6 +21,12 @@ internal sealed class MemoryGovernor : IDisposable
     // From here on memory could be gone before the next calm look: a second of new connections takes some ten MiB.
     private const double WatchfulShare = 0.5;
 
+    // What a new connection may cost at first: a TLS handshake with its objects, or two sockets with bytes in their queues. A crowd that costs more is met by the looks that follow ever faster.
+    private const long BytesOfANewConnection = 64 * 1024;
+
+    // A look costs a tenth of a millisecond.
+    private const int FewestBetweenLooks = 64;
+
     // So far below the mark it must fall before connections are let in again: without a distance it would open and close with every look.
     private const double RecoveryShare = 0.9;
 
@@ -30,6 +36,7 @@ internal sealed class MemoryGovernor : IDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly ITimer _timer;
+    private readonly Lock _judging = new(); // guards what follows
     private MemoryUse? _last;
     private long _reportedAt;
     private long _collectedAt;
@@ -47,6 +54,7 @@ internal sealed class MemoryGovernor : IDisposable
         _gate = gate;
         _time = time;
         _log = log;
+        gate.Watch(LookAtACrowd);
         _timer = time.CreateTimer(static state => ((MemoryGovernor)state!).Look(), this, TimeSpan.Zero, Timeout.InfiniteTimeSpan);
     }
 
@@ -95,12 +103,8 @@ internal sealed class MemoryGovernor : IDisposable
         TimeSpan next = CalmPeriod;
         try
         {
-            next = Judge();
-        }
-        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
-        {
-            // The group was removed under us, or /proc cannot be read for want of descriptors: looked at again. Out of a timer it would end the process.
-            DaemonLog.MemoryUnreadable(_log, problem.Message);
+            lock (_judging)
+                next = TryJudge();
         }
         finally
         {
@@ -108,10 +112,40 @@ internal sealed class MemoryGovernor : IDisposable
         }
     }
 
+    // On a loop: where somebody looks already, it does not wait for that.
+    private void LookAtACrowd()
+    {
+        if (!_judging.TryEnter())
+            return;
+        try
+        {
+            TryJudge();
+        }
+        finally
+        {
+            _judging.Exit();
+        }
+    }
+
+    private TimeSpan TryJudge()
+    {
+        try
+        {
+            return Judge();
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            // The group was removed under us, or /proc cannot be read for want of descriptors: looked at again. Out of a timer it would end the process.
+            DaemonLog.MemoryUnreadable(_log, problem.Message);
+            return CalmPeriod;
+        }
+    }
+
     private TimeSpan Judge()
     {
         _last = _read();
         double share = _last?.Share ?? 0;
+        _gate.Allow(_last is { } use ? (int)Math.Clamp(((use.LimitBytes * _refuseShare) - use.UsedBytes) / BytesOfANewConnection, FewestBetweenLooks, int.MaxValue) : int.MaxValue);
         if (!_gate.IsClosed && share >= _refuseShare)
         {
             _gate.Close();

@@ -40,6 +40,19 @@ public sealed class DeltaProtocolTests
         Assert.NotNull(_store.Current.FindWorkloadByUid("good"));
     }
 
+    /// <summary>Found by fuzzing: the library says this of a wrapper that is cut off with another exception than of everything else.</summary>
+    [Fact]
+    public void Response_WrapperCutOff_IsADecodeError()
+    {
+        byte[] capacity = [0xDA, 1, 1]; // field 27, one byte, which is not there
+        var cut = new Resource { Name = "cut", Resource_ = new() { Value = ByteString.CopyFrom([10, (byte)capacity.Length, .. capacity]) } };
+
+        DeltaOutcome outcome = Open().OnResponse(Addresses(cut, Workload("good")));
+
+        Assert.StartsWith("cut: decode error: ", Assert.Single(outcome.Rejects), StringComparison.Ordinal);
+        Assert.NotNull(_store.Current.FindWorkloadByUid("good"));
+    }
+
     [Fact]
     public void Response_ManyRejects_MakeAShortNack()
     {

@@ -1,5 +1,6 @@
 using System.Net;
 using Google.Protobuf;
+using Ztunnel.ControlPlane.Xds;
 using Ztunnel.ControlPlane.Xds.Translation;
 using Ztunnel.Mesh.Authorization;
 using Ztunnel.Mesh.Identity;
@@ -36,18 +37,11 @@ public sealed class ResourceTargets
     {
         var store = new MeshStore("node");
         var update = new MeshUpdate();
-        try
+        switch (input.Below(3))
         {
-            switch (input.Below(3))
-            {
-                case 0: TryAdd(update.Workloads, () => WorkloadTranslator.Translate(Wire.Workloads.Workload.Parser.ParseFrom(input.Damage(MessageMaker.Make<Wire.Workloads.Workload>(input).ToByteArray())))); break;
-                case 1: TryAdd(update.Services, () => ServiceTranslator.Translate(Wire.Workloads.Service.Parser.ParseFrom(input.Damage(MessageMaker.Make<Wire.Workloads.Service>(input).ToByteArray())))); break;
-                default: TryAdd(update.Policies, () => PolicyTranslator.Translate(Wire.Security.Authorization.Parser.ParseFrom(input.Damage(MessageMaker.Make<Wire.Security.Authorization>(input).ToByteArray())), out _)); break;
-            }
-        }
-        catch (InvalidProtocolBufferException)
-        {
-            return;   // what the client makes a NACK of
+            case 0: TryAdd(update.Workloads, () => WorkloadTranslator.Translate(Decode(Wire.Workloads.Workload.Parser, input.Damage(MessageMaker.Make<Wire.Workloads.Workload>(input).ToByteArray())))); break;
+            case 1: TryAdd(update.Services, () => ServiceTranslator.Translate(Decode(Wire.Workloads.Service.Parser, input.Damage(MessageMaker.Make<Wire.Workloads.Service>(input).ToByteArray())))); break;
+            default: TryAdd(update.Policies, () => PolicyTranslator.Translate(Decode(Wire.Security.Authorization.Parser, input.Damage(MessageMaker.Make<Wire.Security.Authorization>(input).ToByteArray())), out _)); break;
         }
 
         store.Apply(update);
@@ -64,6 +58,9 @@ public sealed class ResourceTargets
             default: TryAdd(update.Workloads, () => WorkloadTranslator.Translate(MessageMaker.Make<Wire.Workloads.Workload>(input))); break;
         }
     }
+
+    private static T Decode<T>(MessageParser<T> parser, byte[] bytes)
+        where T : IMessage<T> => ResourceDecoder.Decode(parser, ByteString.CopyFrom(bytes));
 
     private static void TryAdd<T>(List<T> list, Func<T> translate)
     {

@@ -161,6 +161,51 @@ public class LoopSocketTests
         });
     }
 
+    /// <summary>What the kernel does for a process that was killed.</summary>
+    [Fact]
+    public async Task ResetUnlessClosedInOrder_ClosedInAnotherWay_PeerSeesAReset()
+    {
+        using var fixture = new LoopFixture();
+        await fixture.OnLoop(async loop =>
+        {
+            (LoopSocket ours, Socket peer) = await SocketPair.ConnectAsync(loop);
+            using (peer)
+            {
+                ours.ResetUnlessClosedInOrder();
+
+                ours.Dispose();
+
+                SocketException reset = await Assert.ThrowsAsync<SocketException>(async () => await peer.ReceiveAsync(new byte[1]));
+                Assert.Equal(SocketError.ConnectionReset, reset.SocketErrorCode);
+            }
+        });
+    }
+
+    [Fact]
+    public async Task CloseInOrder_MuchIsUnsent_PeerReadsAllOfItAndTheEnd()
+    {
+        using var fixture = new LoopFixture();
+        await fixture.OnLoop(async loop =>
+        {
+            (LoopSocket ours, Socket peer) = await SocketPair.ConnectAsync(loop);
+            using (peer)
+            {
+                ours.ResetUnlessClosedInOrder();
+                byte[] block = new byte[256 * 1024];
+                long sent = 0;
+                while (ours.IsWritable)
+                    sent += ours.Send(block).Bytes;
+
+                ours.CloseInOrder();
+
+                long received = 0;
+                while (await peer.ReceiveAsync(block) is var piece and > 0)
+                    received += piece;
+                Assert.Equal(sent, received);
+            }
+        });
+    }
+
     [Fact]
     public async Task Send_UntilThePeersWindowIsFull_IsToldWhenThereIsRoom()
     {

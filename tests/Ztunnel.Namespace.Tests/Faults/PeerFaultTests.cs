@@ -27,15 +27,16 @@ public sealed class PeerFaultTests(FaultMesh mesh)
         Assert.Equal("ok", await transfer);
     }
 
-    /// <summary>The kernel ends a killed proxy's connections: the client's application learns of it at once, as a reset. Its successor serves.</summary>
+    /// <summary>The kernel ends a killed proxy's connections: the applications on both sides learn of it at once, as a reset. Its successor serves.</summary>
     [NamespaceFact]
-    public async Task Proxy_KilledInATransfer_ApplicationSeesAResetAtOnce_SuccessorServes()
+    public async Task Proxy_KilledInATransfer_ApplicationsSeeAResetAtOnce_SuccessorServes()
     {
         using TestProcess pouring = await mesh.OpenAsync("pour", mesh.Victim, 8086, "pouring");
 
         mesh.Ztunnel(mesh.Victim).Signal("KILL");
 
         Assert.InRange(SecondsOf(await pouring.WaitForLineAsync(static line => line.StartsWith("reset after ", StringComparison.Ordinal)), "reset"), 0, 5);
+        Assert.EndsWith("bytes then reset", await mesh.Victim.Server.WaitForLineAsync(static line => line.StartsWith("silent received", StringComparison.Ordinal)), StringComparison.Ordinal);
         await WaitForAccessAsync(mesh.Client, mesh.Victim, "reason=\"tunnel_lost\"");
         // Nobody listens: refused at once, not after a time limit.
         Assert.Equal("reset", await mesh.AskAsync(mesh.Victim));

@@ -63,9 +63,10 @@ public sealed partial class ReasonCodeTests(RecordedNetwork network)
         await network.StartProxiesAsync(json: false, ("LOCAL_XDS_PATH", meshFile));
         try
         {
-            // The tunnel of IPv6 falls silent, all other connections are IPv4.
+            // The tunnel of IPv6 falls silent in both directions, all other connections are IPv4.
             using TestProcess silent = await OpenAsync("fd88::2", "8080");
-            network.Pod("b").Run("ip6tables", "-I", "INPUT", "-i", "eth0", "-j", "DROP");
+            foreach (string pod in (string[])["a", "b"])
+                network.Pod(pod).Run("ip6tables", "-I", "INPUT", "-i", "eth0", "-j", "DROP");
             using TestProcess watched = await OpenAsync("10.88.0.2", "8080");
             using (TestProcess leaver = await OpenAsync("10.88.0.2", "8083"))
             {
@@ -96,7 +97,8 @@ public sealed partial class ReasonCodeTests(RecordedNetwork network)
         }
         finally
         {
-            network.Pod("b").TryRun("ip6tables", "-D", "INPUT", "-i", "eth0", "-j", "DROP");
+            foreach (string pod in (string[])["a", "b"])
+                network.Pod(pod).TryRun("ip6tables", "-D", "INPUT", "-i", "eth0", "-j", "DROP");
             Directory.Delete(folder, recursive: true);
         }
     }

@@ -84,6 +84,26 @@ public sealed class MemoryGovernorTests : IDisposable
         Assert.InRange(looks, 9, 11);
     }
 
+    /// <summary>More connections than there is memory for, all of them between two looks of the clock.</summary>
+    [Fact]
+    public void Crowd_WithinOnePeriod_IsRefusedBeforeTheLimit()
+    {
+        const long MiB = 1024 * 1024;
+        long used = 10 * MiB;
+        _read = () => new MemoryUse(used, 100 * MiB);
+        _time.Advance(TimeSpan.FromSeconds(1));
+
+        int admitted = 0;
+        while (!_gate.Refuses() && admitted < 10_000)
+        {
+            admitted++;
+            used += 48 * 1024;
+        }
+
+        Assert.True(_gate.IsClosed);
+        Assert.InRange(used, 90 * MiB, 95 * MiB);
+    }
+
     [Fact]
     public void Limit_IsTakenAway_OpensAgain()
     {
