@@ -26,15 +26,16 @@ internal static class ScaleMesh
         return bytes.ToArray();
     }
 
-    /// <summary>A push that changes this many workloads spread over the mesh.</summary>
+    /// <summary>A push that changes this many workloads spread over the mesh, other ones each time: they have moved to another node.</summary>
     public static byte[] Changes(int count, int workloads, int push)
     {
         var response = new DeltaDiscoveryResponse { TypeUrl = AddressType, Nonce = "2" };
-        Wire.WorkloadStatus status = push % 2 == 0 ? Wire.WorkloadStatus.Unhealthy : Wire.WorkloadStatus.Healthy;
         for (int i = 0; i < count; i++)
         {
-            int workload = (int)((long)i * workloads / count);
-            response.Resources.Add(Resource(UidOf(workload, workloads), new Wire.Address { Workload = Workload(workload, workloads, status) }, push + 2));
+            int number = (int)((((long)i * workloads / count) + push) % workloads);
+            Wire.Workload workload = Workload(number, workloads, push % 2 == 0 ? Wire.WorkloadStatus.Unhealthy : Wire.WorkloadStatus.Healthy);
+            workload.Node = $"node-{(number + 1 + push) % 1000}";
+            response.Resources.Add(Resource(UidOf(number, workloads), new Wire.Address { Workload = workload }, push + 2));
         }
 
         return response.ToByteArray();

@@ -1,4 +1,5 @@
 using Ztunnel.ControlPlane.Xds.Translation;
+using Ztunnel.Mesh.Model;
 using Ztunnel.Mesh.State;
 using Ztunnel.Protos.Discovery;
 using Ztunnel.Protos.Security;
@@ -134,9 +135,12 @@ internal sealed class DeltaProtocol
         MeshUpdate update = new();
         List<string> rejects = [];
         List<Resource> accepted = new(response.Resources.Count);
+        if (type == ResourceType.Address) _store.Expect(response.Resources.Count);
         foreach (Resource resource in response.Resources)
         {
             if (TryTranslate(type, table, resource, update, rejects)) accepted.Add(resource);
+            // Read: its bytes need not live until the whole response is applied.
+            resource.Resource_ = null;
         }
         List<string> removed = [.. response.RemovedResources];
         if (_nextIsWholeTruth[(int)type])
@@ -179,9 +183,10 @@ internal sealed class DeltaProtocol
             switch (address.TypeCase)
             {
                 case WireAddress.TypeOneofCase.Workload:
-                    update.Workloads.Add(WorkloadTranslator.Translate(address.Workload));
+                    Workload workload = _store.Share(WorkloadTranslator.Translate(address.Workload));
+                    update.Workloads.Add(workload);
                     // The table of names and the mesh keep one string between them, not one each: it is the longest that a workload has.
-                    if (resource.Name == address.Workload.Uid) resource.Name = address.Workload.Uid;
+                    if (resource.Name == workload.Uid) resource.Name = workload.Uid;
                     break;
                 case WireAddress.TypeOneofCase.Service: update.Services.Add(ServiceTranslator.Translate(address.Service)); break;
                 default: throw new RejectedResourceException("unknown address type");

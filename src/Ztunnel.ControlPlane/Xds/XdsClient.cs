@@ -31,6 +31,7 @@ public sealed class XdsClient : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly XdsBackoff _backoff = new();
+    private readonly HeapBehindPushes _heap = new(HeapBehindPushes.CollectYoung);
     private readonly Channel<string> _demand = Channel.CreateBounded<string>(new BoundedChannelOptions(DemandQueueLimit) { SingleReader = true });
     private readonly CancellationTokenSource _stopping = new();
     private Task _running = Task.CompletedTask;
@@ -128,9 +129,10 @@ public sealed class XdsClient : IAsyncDisposable
                     if (await read is not { } response) return XdsStreamEnding.Completed;
                     if (!established) XdsLog.Established(_logger, span);
                     established = true;
-                    IReadOnlyList<DeltaDiscoveryRequest> answers = Apply(response, span);
+                    DeltaOutcome outcome = Apply(response, span);
                     read = call.ReadAsync(ending.Token).AsTask();
-                    foreach (DeltaDiscoveryRequest answer in answers) await WriteAsync(call, answer, read);
+                    foreach (DeltaDiscoveryRequest answer in outcome.Answers) await WriteAsync(call, answer, read);
+                    _heap.OnApplied(outcome.Change);
                 }
             }
             finally
@@ -151,7 +153,7 @@ public sealed class XdsClient : IAsyncDisposable
         }
     }
 
-    private IReadOnlyList<DeltaDiscoveryRequest> Apply(DeltaDiscoveryResponse response, LogSpan span)
+    private DeltaOutcome Apply(DeltaDiscoveryResponse response, LogSpan span)
     {
         XdsLog.Received(_logger, response.TypeUrl, response.Resources.Count, response.RemovedResources.Count, span);
         long begin = _time.GetTimestamp();
@@ -161,7 +163,7 @@ public sealed class XdsClient : IAsyncDisposable
         _backoff.OnApplied();
         if (outcome.Change is null) XdsLog.UnknownType(_logger, response.TypeUrl, span);
         if (outcome.Rejects.Count > 0) XdsLog.Rejected(_logger, outcome.Rejects.Count, response.TypeUrl, outcome.Answers[0].ErrorDetail.Message, span);
-        return outcome.Answers;
+        return outcome;
     }
 
     private async Task WriteAsync(

@@ -26,17 +26,23 @@ internal sealed class MeshInterner
         _strings.Capacity = _identities.Capacity = _names.Capacity = _ports.Capacity = _localities.Capacity = _gateways.Capacity = _traits.Capacity = capacity;
     }
 
-    /// <param name="workload">As received.</param>
+    /// <param name="workload">As received, or interned before (<see cref="MeshStore.Share"/>): then it is the result.</param>
     /// <param name="old">The record it replaces, whose parts are kept where they are equal.</param>
     public Workload Intern(Workload workload, Workload? old)
     {
+        string uid = old?.Uid ?? workload.Uid;
+        string node = Intern(workload.Node);
+        Locality locality = Intern(workload.Locality);
+        WorkloadTraits traits = old?.Traits == workload.Traits ? old.Traits : Intern(workload.Traits);
+        if (ReferenceEquals(uid, workload.Uid) && ReferenceEquals(node, workload.Node) && ReferenceEquals(locality, workload.Locality) && ReferenceEquals(traits, workload.Traits)) return workload;
+
         Workload shared = workload with
         {
-            Uid = old?.Uid ?? workload.Uid,
+            Uid = uid,
             Addresses = old?.Addresses == workload.Addresses ? old.Addresses : workload.Addresses,
-            Node = Intern(workload.Node),
-            Locality = Intern(workload.Locality),
-            Traits = old?.Traits == workload.Traits ? old.Traits : Intern(workload.Traits),
+            Node = node,
+            Locality = locality,
+            Traits = traits,
         };
         shared.DropNameInUid();
         return shared;

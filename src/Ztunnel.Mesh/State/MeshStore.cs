@@ -21,6 +21,20 @@ public sealed class MeshStore : IMeshStore
 
     public Task FirstSync => _firstSync.Task;
 
+    /// <summary>This many records are coming: with <see cref="Share"/>, then in one update.</summary>
+    public void Expect(int records)
+    {
+        lock (_writing) SetScale(records);
+    }
+
+    /// <summary>
+    /// The record with its parts replaced by equal ones that the mesh has. For whoever reads a large update record by record: what was read dies at once, instead of living, several times as large, until all of it is applied.
+    /// </summary>
+    public Workload Share(Workload workload)
+    {
+        lock (_writing) return _interner.Intern(workload, _current.FindWorkloadByUid(workload.Uid));
+    }
+
     /// <summary>Applies one response of the control plane and publishes the result, all of it at once. Nothing is published when nothing changes.</summary>
     public MeshChange Apply(MeshUpdate update) => Publish(update, replace: false);
 
@@ -36,7 +50,7 @@ public sealed class MeshStore : IMeshStore
         {
             long begin = Stopwatch.GetTimestamp();
             MeshSnapshot current = _current;
-            _interner.SetScale(current.WorkloadCount + current.ServiceCount + update.Workloads.Count + update.Services.Count);
+            SetScale(update.Workloads.Count + update.Services.Count);
             var builder = new SnapshotBuilder(current, _localNode, _interner);
             foreach (Workload workload in update.Workloads) builder.Set(workload);
             foreach (Service service in update.Services) builder.Set(service);
@@ -61,4 +75,6 @@ public sealed class MeshStore : IMeshStore
             return change;
         }
     }
+
+    private void SetScale(int coming) => _interner.SetScale(_current.WorkloadCount + _current.ServiceCount + coming);
 }

@@ -257,6 +257,15 @@ public sealed class MeshStoreTests
         Assert.Same(one.Uid, again.Uid);
         Assert.Same(one.Traits, again.Traits);
 
+        // Shared before it is applied: the parts are those of the mesh already, and the record is taken as it is.
+        Workload known = store.Share(Fresh(1));
+        Workload added = store.Share(Fresh(3));
+        Assert.Same(one.Uid, known.Uid);
+        Assert.All([known, added], workload => Assert.True(ReferenceEquals(one.Traits, workload.Traits) && ReferenceEquals(one.Node, workload.Node) && ReferenceEquals(one.Locality, workload.Locality)));
+        store.Apply(Update(known, added));
+        Assert.Same(known, store.Current.FindWorkloadByUid(known.Uid));
+        Assert.Same(added, store.Current.FindWorkloadByUid(added.Uid));
+
         static Workload Fresh(int number)
         {
             var membership = new ServiceMembership(new NamespacedName(Copy("default"), "x"), Ports((80, 8080)));

@@ -87,12 +87,10 @@ internal sealed class ControlPlaneNetwork : IDisposable
     }
 
     /// <summary>Starts ztunnel; the task completes when it says that it is ready, which may need a control plane first.</summary>
-    public Task StartZtunnelAsync(params (string, string)[] more) => Node.StartAsync(
-        "",
-        [
-            ("XDS_ADDRESS", Control), ("CA_ADDRESS", Control), ("FAKE_CA", "false"), ("POD_NAMESPACE", "istio-system"), ("POD_NAME", "ztunnel-node-1"), ("INSTANCE_IP", "10.213.1.254"),
-            ("XDS_ROOT_CA", Path.Combine(_folder, "istiod", "root-cert.pem")), ("CA_ROOT_CA", Path.Combine(_folder, "istiod", "root-cert.pem")), ("AUTH_TOKEN", Path.Combine(_folder, "istiod", "token-node-1")), .. more,
-        ]);
+    public Task StartZtunnelAsync(params (string, string)[] more) => Node.StartAsync("", [.. ControlPlaneSettings("10.213.1.254"), .. more]);
+
+    /// <summary>Starts a ztunnel of this pod's own beside its application.</summary>
+    public TestProcess StartDedicated(TestPod pod) => DedicatedZtunnel.Start(pod, _folder, through: [], [("LOCAL_XDS_PATH", ""), .. ControlPlaneSettings(pod.Address)]);
 
     public Task<string> ReadinessAsync() => Task.Run(() => Node.Namespace.Run("curl", "-sS", "--max-time", "5", "http://127.0.0.1:15021/healthz/ready"));
 
@@ -105,6 +103,12 @@ internal sealed class ControlPlaneNetwork : IDisposable
         _bridge.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
+
+    private (string, string)[] ControlPlaneSettings(string address) =>
+    [
+        ("XDS_ADDRESS", Control), ("CA_ADDRESS", Control), ("FAKE_CA", "false"), ("POD_NAMESPACE", "istio-system"), ("POD_NAME", "ztunnel-node-1"), ("INSTANCE_IP", address),
+        ("XDS_ROOT_CA", Path.Combine(_folder, "istiod", "root-cert.pem")), ("CA_ROOT_CA", Path.Combine(_folder, "istiod", "root-cert.pem")), ("AUTH_TOKEN", Path.Combine(_folder, "istiod", "token-node-1")),
+    ];
 
     private TestNamespace Attach(string name, string address, string address6)
     {

@@ -74,6 +74,39 @@ public sealed class ControlPlaneTests
         Assert.DoesNotContain("failed", await load.WaitForLineAsync(static line => line.Contains(" ok", StringComparison.Ordinal)), StringComparison.Ordinal);
     }
 
+    /// <summary>
+    /// Dedicated mode: the ports are bound before the control plane has said anything (control-path 1.2, step 17). A pod that is captured already is not refused then: what comes in and what goes out
+    /// waits, and is served with the first state.
+    /// </summary>
+    [NamespaceFact]
+    public async Task Dedicated_BeforeTheFirstState_ConnectionsWaitAndAreServedWithIt()
+    {
+        using ControlPlaneNetwork network = await ControlPlaneNetwork.CreateAsync();
+        await network.StartIstiodAsync();
+        await network.TellIstiodAsync("hold");
+        using TestProcess ztunnel = network.StartDedicated(network.Server);
+        await ztunnel.WaitForLineAsync(static line => line.Contains("Task 'proxy' complete", StringComparison.Ordinal));
+
+        using TestProcess inbound = network.Outsider.Start("hold", network.Server.Address, 8080);
+        using TestProcess outbound = network.Server.Start("hold", network.Outsider.Address, 8080);
+        using TestProcess tunnel = network.Outsider.Start("hold", network.Server.Address, 15008);
+        foreach (TestProcess connection in (TestProcess[])[inbound, outbound, tunnel])
+        {
+            await connection.WaitForLineAsync(static line => line == "connected");
+            connection.SendLine("early");
+        }
+
+        string readiness = await Task.Run(() => network.Server.Namespace.Run("curl", "-sS", "--max-time", "5", "http://127.0.0.1:15021/healthz/ready"));
+        Assert.Equal("not ready, pending: state manager", readiness.TrimEnd('\n'));
+        Assert.All([inbound, outbound, tunnel], static connection => Assert.Equal("connected", connection.Output.TrimEnd('\n')));
+
+        await network.TellIstiodAsync("release");
+        await inbound.WaitForLineAsync(static line => line == "answer earlyearly");
+        await outbound.WaitForLineAsync(static line => line == "answer earlyearly");
+        // No TLS: accepted, and closed for what it said.
+        await ztunnel.WaitForLineAsync(line => line.Contains($"src.addr={network.Outsider.Address}:", StringComparison.Ordinal) && line.Contains("tls", StringComparison.OrdinalIgnoreCase));
+    }
+
     [NamespaceFact]
     public async Task Stopped_WhileWaitingForTheControlPlane_EndsInTime()
     {
