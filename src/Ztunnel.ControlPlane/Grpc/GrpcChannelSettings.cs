@@ -22,6 +22,9 @@ public sealed record GrpcChannelSettings
     /// <summary>TLS12_ENABLED: TLS 1.2 beside 1.3.</summary>
     public bool AllowTls12 { get; init; }
 
+    /// <summary>SO_MARK of the connection: in a namespace whose traffic is redirected to this process, it would else wait for itself. Null: none is set.</summary>
+    public uint? Mark { get; init; }
+
     /// <summary>Name resolution, TCP and TLS together (control-path 12, W-6).</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
 

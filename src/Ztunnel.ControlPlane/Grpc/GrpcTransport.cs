@@ -18,6 +18,10 @@ internal sealed class GrpcTransport : IDisposable
     private const int KeepAliveProbes = 9;
     private const int StreamWindowBytes = 2 * 1024 * 1024;
 
+    // SOL_SOCKET and SO_MARK of socket(7), for which the library has no name.
+    private const int SocketLevel = 1;
+    private const int MarkOption = 36;
+
     private readonly GrpcChannelSettings _settings;
     private string? _rejection;   // why the server's certificate was refused last; read after the failure it caused
 
@@ -117,7 +121,7 @@ internal sealed class GrpcTransport : IDisposable
     }
 
     // Address by address with a socket each: a socket with options set cannot be used again after a failed attempt.
-    private static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellation)
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellation)
     {
         IPAddress[] addresses = await Dns.GetHostAddressesAsync(context.DnsEndPoint.Host, cancellation);
         for (int i = 0; ; i++)
@@ -134,13 +138,14 @@ internal sealed class GrpcTransport : IDisposable
         }
     }
 
-    private static async Task<Stream> ConnectAsync(IPEndPoint server, CancellationToken cancellation)
+    private async Task<Stream> ConnectAsync(IPEndPoint server, CancellationToken cancellation)
     {
         using CancellationTokenSource timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         timeout.CancelAfter(TcpTimeout);
         Socket socket = new(server.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
+            if (_settings.Mark is { } mark) socket.SetRawSocketOption(SocketLevel, MarkOption, BitConverter.GetBytes(mark));
             socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
             socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, KeepAliveIdleSeconds);
             socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, KeepAliveIntervalSeconds);

@@ -11,14 +11,14 @@ internal static class ControlPlaneAccess
 {
     public static XdsClientSettings Xds(ZtunnelSettings settings, Uri address) => new()
     {
-        Channel = Channel(settings.ControlPlane, address, settings.ControlPlane.XdsRoot, settings.ControlPlane.AltXdsHostname, settings.ControlPlane.XdsHeaders),
+        Channel = Channel(settings, address, settings.ControlPlane.XdsRoot, settings.ControlPlane.AltXdsHostname, settings.ControlPlane.XdsHeaders),
         Node = Node(settings),
         OnDemand = settings.ControlPlane.OnDemand,
     };
 
     public static CitadelClientSettings Citadel(ZtunnelSettings settings, Uri address, TlsSettings tls) => new()
     {
-        Channel = Channel(settings.ControlPlane, address, settings.ControlPlane.CaRoot, settings.ControlPlane.AltCaHostname, settings.ControlPlane.CaHeaders),
+        Channel = Channel(settings, address, settings.ControlPlane.CaRoot, settings.ControlPlane.AltCaHostname, settings.ControlPlane.CaHeaders),
         CertificateLifetime = settings.ControlPlane.SecretTtl,
         // A node asks in the name of its pods; a dedicated proxy is its workload, and its token says so.
         Impersonate = settings.Mode.Mode == ProxyMode.Shared,
@@ -35,14 +35,20 @@ internal static class ControlPlaneAccess
         JsonMetadata = [.. settings.JsonMetadata],
     };
 
-    private static GrpcChannelSettings Channel(ControlPlaneSettings plane, Uri address, RootSource root, string? alternativeHostName, IEnumerable<SecretHeader> headers) => new()
+    private static GrpcChannelSettings Channel(ZtunnelSettings settings, Uri address, RootSource root, string? alternativeHostName, IEnumerable<SecretHeader> headers)
     {
-        Address = address,
-        Roots = TrustRoots.Parse(root.Kind == RootKind.Pem ? root.Text.TrimStart() : root.Text),
-        AlternativeHostName = alternativeHostName,
-        Token = plane.Token.IsDefault ? BearerToken.FromDefaultFile(plane.Token.PathOrToken) : BearerToken.Parse(plane.Token.PathOrToken),
-        ClusterId = plane.ClusterId,
-        Headers = [.. headers.Select(static header => new KeyValuePair<string, string>(header.Name, header.Value))],
-        AllowTls12 = plane.Tls12Requested,
-    };
+        ControlPlaneSettings plane = settings.ControlPlane;
+        return new GrpcChannelSettings
+        {
+            Address = address,
+            Roots = TrustRoots.Parse(root.Kind == RootKind.Pem ? root.Text.TrimStart() : root.Text),
+            AlternativeHostName = alternativeHostName,
+            Token = plane.Token.IsDefault ? BearerToken.FromDefaultFile(plane.Token.PathOrToken) : BearerToken.Parse(plane.Token.PathOrToken),
+            ClusterId = plane.ClusterId,
+            Headers = [.. headers.Select(static header => new KeyValuePair<string, string>(header.Name, header.Value))],
+            AllowTls12 = plane.Tls12Requested,
+            // A dedicated proxy lives in the namespace that is redirected to it: without the mark its own stream would wait in its own queue for the state that the stream brings.
+            Mark = settings.Mode.Mode == ProxyMode.Dedicated ? settings.Mode.PacketMark : null,
+        };
+    }
 }
