@@ -57,7 +57,8 @@ public static class Daemon
 
     private static async Task RunAsync(ZtunnelSettings settings, LogSink sink, TimeProvider time)
     {
-        // 1. Logs, then who we are and what we were told.
+        // 1. Logs, then who we are and what we were told. The collector's thread before all others of ours, while there is next to nothing to collect.
+        CollectorThread.Start();
         var levels = new LogLevels(settings.Observability.LogFilter);
         using var loggers = new LogProvider(sink, levels);
         ILogger log = loggers.CreateLogger("ztunnel");
