@@ -31,6 +31,6 @@ internal sealed class CollectorPauses
         double[] pauses = [.. kind.Select(static collection => collection.Milliseconds).Order()];
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{kind.Key}: {pauses.Length} x, pause {pauses[pauses.Length / 2]:F1} ms in the middle, {pauses[^1]:F1} at most; at most {kind.Max(static collection => collection.KeptMegabytes):F1} MB kept");
+            $"{kind.Key}: {pauses.Length} x, pause {pauses[pauses.Length / 2]:F1} ms in the middle, {pauses[pauses.Length * 95 / 100]:F1} for 95 %, {pauses[^1]:F1} at most; at most {kind.Max(static collection => collection.KeptMegabytes):F1} MB kept");
     });
 }

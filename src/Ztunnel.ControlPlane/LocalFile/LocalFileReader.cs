@@ -11,6 +11,7 @@ public sealed class LocalFileReader
 {
     private readonly ProblemList _problems = new();
     private readonly YamlTreeReader _yaml;
+    private readonly Dictionary<WorkloadTraits, WorkloadTraits> _traits = [];
     private readonly ImmutableArray<Workload>.Builder _workloads = ImmutableArray.CreateBuilder<Workload>();
     private readonly ImmutableArray<Service>.Builder _services = ImmutableArray.CreateBuilder<Service>();
     private readonly ImmutableArray<Policy>.Builder _policies = ImmutableArray.CreateBuilder<Policy>();
@@ -69,7 +70,7 @@ public sealed class LocalFileReader
         switch (key?.Text)
         {
             case "workloads":
-                ReadItems(path, WorkloadItem.Read, _workloads, static workload => workload.Uid);
+                ReadItems(path, ReadWorkload, _workloads, static workload => workload.Uid);
                 break;
             case "services":
                 ReadItems(path, ServiceItem.Read, _services, static service => service.Key.ToString());
@@ -82,6 +83,16 @@ public sealed class LocalFileReader
                 _yaml.Read(path);
                 break;
         }
+    }
+
+    // What instances of one application have in common is kept once: all that is read lives until the file is, and longer, and the collector moves what lives.
+    private Workload? ReadWorkload(YamlNode node, FieldPath path, ProblemList problems)
+    {
+        if (WorkloadItem.Read(node, path, problems) is not { } workload) return null;
+        if (_traits.TryGetValue(workload.Traits, out WorkloadTraits? shared)) return workload with { Traits = shared };
+
+        _traits.Add(workload.Traits, workload.Traits);
+        return workload;
     }
 
     private void ReadItems<T>(FieldPath path, Func<YamlNode, FieldPath, ProblemList, T?> read, ImmutableArray<T>.Builder items, Func<T, string> keyOf)

@@ -80,6 +80,22 @@ public sealed class LocalFileReaderTests
     }
 
     [Fact]
+    public void Read_InstancesOfOneApplication_ShareWhatTheyHaveInCommon()
+    {
+        LocalMesh mesh = Read(
+            """
+            workloads:
+            - {name: cart-0, namespace: shop, workloadName: cart, workloadIps: [10.0.0.1], services: {shop/cart.example: {80: 8080}}}
+            - {name: cart-1, namespace: shop, workloadName: cart, workloadIps: [10.0.0.2], services: {shop/cart.example: {80: 8080}}}
+            - {name: cart-2, namespace: shop, workloadName: cart, workloadIps: [10.0.0.3], services: {shop/cart.example: {80: 8081}}}
+            """);
+
+        Assert.Equal(["cart-0", "cart-1", "cart-2"], mesh.Workloads.Select(static workload => workload.Name));
+        Assert.Same(mesh.Workloads[0].Traits, mesh.Workloads[1].Traits);
+        Assert.NotEqual(mesh.Workloads[0].Traits, mesh.Workloads[2].Traits);
+    }
+
+    [Fact]
     public void Read_EveryFieldOfAService_IsTaken()
     {
         Service service = Read(
