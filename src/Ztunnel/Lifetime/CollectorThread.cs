@@ -5,8 +5,8 @@ namespace Ztunnel.Lifetime;
 /// </summary>
 internal static class CollectorThread
 {
-    // A heap of less than 12 MB, measured, is collected in the foreground, whatever is asked for. Nobody touches these bytes, so they are no memory.
-    private const int EnoughBytes = 32 << 20;
+    // A heap of less than 12 MB, measured, is collected in the foreground, whatever is asked for. Nobody touches these bytes, so they are no memory; and the smallest limit that the runtime sets a heap, 20 MB, has room for them.
+    private const int EnoughBytes = 16 << 20;
 
     public static void Start()
     {
