@@ -131,13 +131,22 @@ public sealed record ControlPlaneSettings
         string text = value.Contains("://", StringComparison.Ordinal) ? value : "https://" + value;
         if (Uri.TryCreate(text, UriKind.Absolute, out Uri? address) && address.UserInfo.Length > 0)
         {
-            reader.Invalid(name, "(not shown)", "a user name or password has no place in it; AUTH_TOKEN says who we are");
+            reader.Invalid(name, WithoutUserInfo(value), "a user name or password has no place in it; AUTH_TOKEN says who we are");
             return null;
         }
 
         if (address is not null && address.Scheme == Uri.UriSchemeHttps && address.Host.Length > 0)
             return address;
-        reader.Invalid(name, value, "expected host:port or https://host:port; plain http is refused");
+        reader.Invalid(name, WithoutUserInfo(value), "expected host:port or https://host:port; plain http is refused");
         return null;
+    }
+
+    // A password is a secret also where the rest of the text is no address. It may hold any character, so all up to the last '@' goes.
+    private static string WithoutUserInfo(string value)
+    {
+        int scheme = value.IndexOf("://", StringComparison.Ordinal);
+        int begin = scheme < 0 ? 0 : scheme + "://".Length;
+        int end = value.LastIndexOf('@') + 1;
+        return end <= begin ? value : string.Concat(value.AsSpan(0, begin), value.AsSpan(end));
     }
 }

@@ -136,13 +136,29 @@ public sealed class ZtunnelSettingsTests
     [InlineData("AUTH_TOKEN", "", "invalid env var AUTH_TOKEN= (expected a path or a token)")]
     [InlineData("CA_ADDRESS", "", "invalid configuration: CA_ADDRESS is empty; expected the address of a certificate authority, or FAKE_CA=true")]
     [InlineData("XDS_ADDRESS", "http://istiod:15010", "invalid env var XDS_ADDRESS=http://istiod:15010 (expected host:port or https://host:port; plain http is refused)")]
-    [InlineData("XDS_ADDRESS", "https://me:s3cr3t@istiod:15012", "invalid env var XDS_ADDRESS=(not shown) (a user name or password has no place in it; AUTH_TOKEN says who we are)")]
+    [InlineData("XDS_ADDRESS", "https://me:s3cr3t@istiod:15012", "invalid env var XDS_ADDRESS=https://istiod:15012 (a user name or password has no place in it; AUTH_TOKEN says who we are)")]
     [InlineData("HTTP2_FRAME_SIZE", "1000", "invalid env var HTTP2_FRAME_SIZE=1000 (expected a whole number from 16384 to 16777215)")]
     [InlineData("ZTUNNEL_METRICS_DROPPED_LABELS", "source_app,reporter", "invalid env var ZTUNNEL_METRICS_DROPPED_LABELS=source_app,reporter ('reporter' is no traffic label that can be left out)")]
     [InlineData("ZTUNNEL_UNKNOWN_POLICY", "allow", "invalid env var ZTUNNEL_UNKNOWN_POLICY=allow (ZTUNNEL_UNKNOWN_POLICY must be one of deny, skip)")]
     public void Read_WrongValue_NamesVariableAndWhatWasExpected(string name, string value, string expected)
     {
         Assert.StartsWith(expected, Assert.Single(TestSource.Mistakes((name, value))), StringComparison.Ordinal);
+    }
+
+    /// <summary>Whatever is wrong with an address: who reads the error must not learn the password in it.</summary>
+    [Theory]
+    [InlineData("http://me:s3cr3t@istiod:port", "http://istiod:port")]
+    [InlineData("https://me:s3cr3t@istiod:99999", "https://istiod:99999")]
+    [InlineData("me:s3cr3t@istiod:port", "istiod:port")]
+    [InlineData("https://me:a/b?s3cr3t@x@istiod:port", "https://istiod:port")]
+    public void Read_AddressWithPassword_IsNotQuotedWithIt(string address, string shown)
+    {
+        const string Reason = " (expected host:port or https://host:port; plain http is refused)";
+
+        string[] mistakes = TestSource.Mistakes(("XDS_ADDRESS", address), ("CA_ADDRESS", address));
+
+        Assert.Equal([$"invalid env var XDS_ADDRESS={shown}{Reason}", $"invalid env var CA_ADDRESS={shown}{Reason}"], mistakes);
+        Assert.StartsWith($"invalid env var XDS_ADDRESS={shown} ", Assert.Single(TestSource.Mistakes(("PROXY_CONFIG", $"discoveryAddress: '{address}'"))), StringComparison.Ordinal);
     }
 
     [Fact]
