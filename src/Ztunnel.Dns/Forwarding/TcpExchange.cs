@@ -24,6 +24,8 @@ internal sealed class TcpExchange(EventLoop loop, SocketFactory sockets)
     private const int LargestBytes = LengthBytes + ushort.MaxValue;
 
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(5);
+
+    // For question and answer together: a resolver that sends a byte now and then must not hold a query for longer than one that is silent.
     private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(5);
 
     public async Task<TcpAnswer> AskAsync(ForwardedQuery query, IPEndPoint server)
@@ -56,8 +58,9 @@ internal sealed class TcpExchange(EventLoop loop, SocketFactory sockets)
         }
     }
 
-    private static async Task<TcpAnswer> AskAsync(ForwardedQuery query, LoopSocket socket, NativeBuffer buffer)
+    private async Task<TcpAnswer> AskAsync(ForwardedQuery query, LoopSocket socket, NativeBuffer buffer)
     {
+        long deadline = loop.NowMilliseconds + (long)AnswerLimit.TotalMilliseconds;
         int length = query.Message.Length;
         BinaryPrimitives.WriteUInt16BigEndian(buffer.Span, (ushort)length);
         query.Message.CopyTo(buffer.Span[LengthBytes..]);
@@ -68,7 +71,10 @@ internal sealed class TcpExchange(EventLoop loop, SocketFactory sockets)
         int received = 0;
         while (received < LengthBytes || received < LengthBytes + BinaryPrimitives.ReadUInt16BigEndian(buffer.Span))
         {
-            IoResult read = await socket.ReceiveAsync(buffer, received, AnswerLimit);
+            long left = deadline - loop.NowMilliseconds;
+            if (left <= 0)
+                return Failed("the resolver took too long over its answer");
+            IoResult read = await socket.ReceiveAsync(buffer, received, TimeSpan.FromMilliseconds(left));
             if (!read.IsDone)
                 return Failed("the resolver closed the connection or was silent");
             received += read.Bytes;

@@ -115,6 +115,24 @@ public sealed class ForwarderTests
         Assert.Equal([IPAddress.Parse("192.0.2.9")], new ParsedAnswer(await dns.AskStreamAsync(Query)).Addresses);
     }
 
+    /// <summary>A byte now and then is no answer: the query is held for as long as silence would hold it, not for as long as bytes come.</summary>
+    [Fact]
+    public async Task AnswerOverTcpDrips_IsGivenUpInTime()
+    {
+        using var resolver = new TestResolver(
+            static (query, isStream) =>
+            {
+                byte[] answer = TestResolver.Answer(query, 9);
+                if (!isStream)
+                    answer[2] |= 0x02;
+                return [answer];
+            },
+            streamPace: TimeSpan.FromSeconds(1));
+        await using var dns = new DnsBench(To(resolver));
+
+        Assert.Equal(2, new ParsedAnswer(await dns.AskStreamAsync(Query)).Code);
+    }
+
     [Fact]
     public async Task AnswerLargerThanTheClientTakes_IsCut()
     {

@@ -11,11 +11,14 @@ internal sealed class TestResolver : IDisposable
     private readonly Socket _udp;
     private readonly TcpListener _tcp;
     private readonly Func<byte[], bool, IEnumerable<byte[]>> _answers;
+    private readonly TimeSpan? _streamPace;
 
     /// <param name="answers">From a query and whether it came over TCP to the datagrams that are sent back.</param>
-    public TestResolver(Func<byte[], bool, IEnumerable<byte[]>> answers)
+    /// <param name="streamPace">The time between two bytes over TCP; null: none.</param>
+    public TestResolver(Func<byte[], bool, IEnumerable<byte[]>> answers, TimeSpan? streamPace = null)
     {
         _answers = answers;
+        _streamPace = streamPace;
         (_udp, _tcp) = BindBoth();
         _ = ServeUdpAsync();
         _ = ServeTcpAsync();
@@ -104,12 +107,28 @@ internal sealed class TestResolver : IDisposable
                 using TcpClient client = await _tcp.AcceptTcpClientAsync();
                 byte[] query = await Serving.DnsBench.ReadFrameAsync(client.GetStream());
                 foreach (byte[] answer in _answers(query, true))
-                    await client.GetStream().WriteAsync(Serving.DnsBench.Framed(answer));
+                    await SendAsync(client.GetStream(), Serving.DnsBench.Framed(answer));
             }
         }
         catch (Exception closed) when (closed is ObjectDisposedException or SocketException or IOException)
         {
             return; // the test is over
+        }
+    }
+
+    private async Task SendAsync(NetworkStream client, byte[] framed)
+    {
+        if (_streamPace is not { } pace)
+        {
+            await client.WriteAsync(framed);
+            return;
+        }
+
+        using var clock = new PeriodicTimer(pace);
+        foreach (byte each in framed)
+        {
+            await client.WriteAsync(new[] { each });
+            await clock.WaitForNextTickAsync();
         }
     }
 }
