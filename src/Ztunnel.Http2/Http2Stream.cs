@@ -18,9 +18,6 @@ public sealed class Http2Stream
     /// <summary>DATA frames in a row that were small, up to a few; see <see cref="Http2Connection"/>.</summary>
     internal byte SmallFrames;
 
-    /// <summary>Server: we answered. Client: the final answer arrived.</summary>
-    internal bool IsAnswered;
-
     internal Http2Stream(Http2Connection connection, int id, object? owner, int sendWindow, int receiveWindow)
     {
         _connection = connection;
@@ -37,6 +34,9 @@ public sealed class Http2Stream
     public Http2StreamState State { get; internal set; }
 
     public bool IsResetByPeer { get; internal set; }
+
+    /// <summary>Server: we answered. Client: the final answer arrived.</summary>
+    public bool IsAnswered { get; internal set; }
 
     public Http2Connection Connection => _connection;
 

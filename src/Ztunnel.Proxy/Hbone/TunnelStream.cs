@@ -114,9 +114,19 @@ internal sealed class TunnelStream(HboneConnection tunnel, Http2Stream stream, I
         End(outcome, reset: true);
     }
 
-    /// <summary>Ends a stream whose CONNECT was refused by a final response that is already queued.</summary>
-    public void EndRefused(ConnectionOutcome outcome)
+    /// <summary>Ends a stream (server role) whose CONNECT cannot be served: with <paramref name="status"/>, or with a reset when the peer has been told 200 already.</summary>
+    public void Refuse(int status, ConnectionOutcome outcome)
     {
+        if (_ended)
+            return;
+
+        if (stream.IsAnswered)
+        {
+            Abort(Http2ErrorCode.InternalError, outcome);
+            return;
+        }
+
+        stream.Respond(status, baggage: null, endStream: true);
         tunnel.Sender.Schedule();
         End(outcome, reset: true);
     }

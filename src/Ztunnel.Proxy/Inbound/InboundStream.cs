@@ -89,7 +89,7 @@ internal sealed class InboundStream : InboundConnection, ITunnelStreamOwner
         // A tunnel that is open goes on, a connection that is new costs memory: 503 has the peer try another endpoint. Counted, not logged, as at the listener.
         if (Home.RefusesNew(Reporter.Destination))
         {
-            Respond(503, ConnectionOutcome.MemoryShort);
+            _stream.Refuse(503, ConnectionOutcome.MemoryShort);
             return;
         }
 
@@ -138,7 +138,7 @@ internal sealed class InboundStream : InboundConnection, ITunnelStreamOwner
             return;
         if (!decision.Allowed)
         {
-            Respond(401, InboundAuthorizer.Describe(decision));
+            _stream.Refuse(401, InboundAuthorizer.Describe(decision));
             return;
         }
 
@@ -149,7 +149,7 @@ internal sealed class InboundStream : InboundConnection, ITunnelStreamOwner
         ConnectResult connected = await ApplicationConnector.ConnectAsync(Home, address, spoofed);
         if (connected.Socket is not { } application)
         {
-            Respond(503, ApplicationConnector.Describe(connected));
+            _stream.Refuse(503, ApplicationConnector.Describe(connected));
             return;
         }
 
@@ -204,15 +204,6 @@ internal sealed class InboundStream : InboundConnection, ITunnelStreamOwner
         if (_record is null)
             Refusal.Record(Home.Proxy, Reporter.Destination, Source, OriginalDestination, outcome, trace.TraceId);
 
-        Respond(status, outcome);
-    }
-
-    private void Respond(int status, in ConnectionOutcome outcome)
-    {
-        if (HasEnded)
-            return;
-
-        _stream.Http2.Respond(status, baggage: null, endStream: true);
-        _stream.EndRefused(outcome);
+        _stream.Refuse(status, outcome);
     }
 }

@@ -41,6 +41,27 @@ public sealed class TunnelTransferTests
         return data;
     }
 
+    /// <summary>What fails behind the 200 cannot be answered any more; the peer and both applications see a reset.</summary>
+    [Fact]
+    public async Task Refuse_StreamIsAnswered_ResetsIt()
+    {
+        using TunnelPair pair = await TunnelPair.ConnectAsync();
+        using StreamPair stream = await pair.OpenStreamAsync();
+        var outcome = new ConnectionOutcome(EndReason.ResourceExhausted, "connection failed: out of something");
+
+        await pair.OnLoopAsync(() =>
+        {
+            stream.ServerSide.Stream!.Refuse(503, outcome);
+            return true;
+        });
+
+        Assert.Equal(outcome, await stream.ServerSide.Ended.Task.WaitAsync(TunnelPair.Limit));
+        ConnectionOutcome seen = await stream.ClientSide.Ended.Task.WaitAsync(TunnelPair.Limit);
+        Assert.Equal(EndReason.StreamReset, seen.Reason);
+        Assert.Contains("internal error", seen.Error, StringComparison.Ordinal);
+        Assert.Equal(SocketError.ConnectionReset, (await Assert.ThrowsAsync<SocketException>(() => Applications.ReceiveExactlyAsync(stream.Client, 1))).SocketErrorCode);
+    }
+
     [Theory]
     [InlineData(Nesting.None)]
     [InlineData(Nesting.ThroughGateway)]
