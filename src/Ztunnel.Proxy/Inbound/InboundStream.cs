@@ -172,7 +172,7 @@ internal sealed class InboundStream : InboundConnection, ITunnelStreamOwner
         // Behind a gateway of another network the address is the gateway's: only the baggage tells who the client is.
         Workload? source = InboundRouter.IsFromGateway(Home.Context.Routing, request.ForwardedNetwork) ? null : mesh.FindWorkload(Settings.Network, Source.Address);
         WorkloadLabels? sourceLabels = ConnectionLabels.Of(source)
-            ?? (Settings.ResponseBaggage && request.Baggage is { } baggage ? Home.Proxy.Claims.Of(Baggage.Parse(baggage)) : null);
+            ?? (Settings.ResponseBaggage && request.Baggage is { } baggage ? Home.Proxy.Claims.Of(Baggage.Parse(baggage), _tunnel.SourceIdentity) : null);
         Service? service = InboundRouter.GuessService(mesh, target.Candidates, local, _forwardedHost, target.Application.Port);
         _record = new ConnectionRecord(Home, new ConnectionDescription
         {

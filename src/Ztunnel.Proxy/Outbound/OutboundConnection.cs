@@ -196,7 +196,7 @@ internal sealed class OutboundConnection : TrackedConnection, ITunnelStreamOwner
         {
             Labels = new TrafficLabels(
                 Reporter.Source, ConnectionLabels.Of(call.Local), tunnelled ? call.Local.Identity.ToString() : null,
-                behindGateway ? _home.Proxy.Claims.Of(result.InnerBaggage!) : ConnectionLabels.Of(hop.Workload),
+                behindGateway ? _home.Proxy.Claims.Of(result.InnerBaggage!, result.InnerPeer) : ConnectionLabels.Of(hop.Workload),
                 (result.InnerPeer ?? hop.Workload?.Identity)?.ToString(), ConnectionLabels.Of(call.Route.Service), mutualTls: tunnelled),
             Source = Source,
             SourceWorkload = call.Local,

@@ -1,3 +1,4 @@
+using Ztunnel.Mesh.Identity;
 using Ztunnel.Mesh.Propagation;
 using Ztunnel.Proxy.Telemetry;
 using Ztunnel.Telemetry.Metrics;
@@ -29,13 +30,31 @@ public sealed class ClaimedLabelsTests
     {
         WorkloadLabels first = Claim("client-0")!;
         for (int index = 1; index < ClaimedLabels.MostSets; index++)
-            Assert.NotNull(Claim($"client-{index}"));
+            Assert.NotNull(Claim($"client-{index}", Peer(index / ClaimedLabels.MostSetsOfOnePeer)));
 
         Assert.Null(Claim("one more"));
+        Assert.Null(Claim("one more", Peer(9_999)));
         Assert.Same(first, Claim("client-0"));
 
         _time.Advance(Period);
         Assert.Equal("one more", Claim("one more")!.Workload);
+    }
+
+    /// <summary>One that lies must not make the others unknown.</summary>
+    [Fact]
+    public void Of_OnePeerUsesUpItsShare_OthersStayKnown()
+    {
+        for (int index = 0; index < ClaimedLabels.MostSetsOfOnePeer; index++)
+            Assert.NotNull(Claim($"liar-{index}"));
+
+        Assert.Null(Claim("liar once more"));
+        Assert.Equal("honest", Claim("honest", Peer(1))!.Workload);
+        Assert.Equal("without a name", Claim("without a name", peer: null)!.Workload);
+        // What another one has said already costs nothing.
+        Assert.Equal("honest", Claim("honest")!.Workload);
+
+        _time.Advance(Period);
+        Assert.Equal("liar once more", Claim("liar once more")!.Workload);
     }
 
     [Fact]
@@ -43,8 +62,12 @@ public sealed class ClaimedLabelsTests
     {
         Assert.NotNull(Claim(new string('a', ClaimedLabels.LongestValue)));
         Assert.Null(Claim(new string('a', ClaimedLabels.LongestValue + 1)));
-        Assert.Null(_claims.Of(Baggage.Parse("cloud.region=" + new string('a', 60_000))));
+        Assert.Null(_claims.Of(Baggage.Parse("cloud.region=" + new string('a', 60_000)), Peer(0)));
     }
 
-    private WorkloadLabels? Claim(string workload) => _claims.Of(Baggage.Parse($"k8s.deployment.name={workload},k8s.namespace.name=default"));
+    private static SpiffeId Peer(int number) => new("cluster.local", "default", $"peer-{number}");
+
+    private WorkloadLabels? Claim(string workload) => Claim(workload, Peer(0));
+
+    private WorkloadLabels? Claim(string workload, SpiffeId? peer) => _claims.Of(Baggage.Parse($"k8s.deployment.name={workload},k8s.namespace.name=default"), peer);
 }
