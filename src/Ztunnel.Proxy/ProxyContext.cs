@@ -55,7 +55,7 @@ public sealed class ProxyContext
 
     internal OnDemandMesh? OnDemand => FetchAddress is null ? null : field ??= new OnDemandMesh(Mesh, Routing, FetchAddress);
 
-    internal HostLookups Lookups { get; } = new();
+    internal HostLookups Lookups { get; init; } = new();
 
     internal ILogger StateLog => field ??= Logs.CreateLogger("state");
 

@@ -77,7 +77,8 @@ internal sealed class HopSequence
         if (hop.Hostname is { } hostname)
         {
             _home.Context.Traffic.OnDemandDns(_home.Loop.Index, new OnDemandDnsLabels(ConnectionLabels.Of(_call.Local), _call.Local.Identity.ToString(), hostname));
-            ResolvedHost resolved = await HostResolver.ResolveAsync(_home.Context, hop, hostname, _connector.Cancellation);
+            var left = TimeSpan.FromMilliseconds(Math.Max(0, deadlineMilliseconds - _home.Loop.NowMilliseconds));
+            ResolvedHost resolved = await HostResolver.ResolveAsync(_home.Context, hop, hostname, left, _connector.Cancellation);
             if (_abandoned)
                 return HopResult.Failed(ConnectionOutcome.Drained);
             if (resolved.Address is not { } address)

@@ -18,6 +18,8 @@ internal sealed class SocksNegotiation(WorkloadLoop home, LoopSocket client)
 {
     private readonly long _deadline = home.Loop.NowMilliseconds + (long)home.Context.Settings.SetUp.Handshake.TotalMilliseconds;
 
+    private TimeSpan Left => TimeSpan.FromMilliseconds(Math.Max(0, _deadline - home.Loop.NowMilliseconds));
+
     public void Start() => _ = RunAsync();
 
     private async Task RunAsync()
@@ -75,7 +77,7 @@ internal sealed class SocksNegotiation(WorkloadLoop home, LoopSocket client)
                 return (Array.Find(own, static vip => vip.Address.AddressFamily == AddressFamily.InterNetwork) ?? own[0]).Address;
         }
 
-        return await HostResolver.ResolveAsync(home.Context, hostname, AddressFamily.InterNetwork, CancellationToken.None);
+        return await HostResolver.ResolveAsync(home.Context, hostname, AddressFamily.InterNetwork, Left, CancellationToken.None);
     }
 
     /// <summary>Reads exactly so many bytes: what follows belongs to somebody else.</summary>
@@ -85,7 +87,7 @@ internal sealed class SocksNegotiation(WorkloadLoop home, LoopSocket client)
         int at = buffer.Length - bytes;
         while (at < buffer.Length)
         {
-            IoResult read = await client.ReceiveAsync(buffer, at, TimeSpan.FromMilliseconds(Math.Max(1, _deadline - home.Loop.NowMilliseconds)));
+            IoResult read = await client.ReceiveAsync(buffer, at, Left);
             if (read.Status != IoStatus.Done)
             {
                 ProxyLog.SocksFailed(home.Context.SocksLog, read.Status == IoStatus.EndOfStream ? "io error: early eof" : $"io error: {ErrnoText.Describe(read.Error)}");

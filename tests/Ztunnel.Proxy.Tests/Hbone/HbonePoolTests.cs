@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using Ztunnel.Mesh.Identity;
 using Ztunnel.Proxy.Connections;
@@ -5,6 +6,7 @@ using Ztunnel.Proxy.Hbone;
 using Ztunnel.Proxy.Outbound;
 using Ztunnel.Proxy.Tests.Support;
 using Ztunnel.Testing;
+using Ztunnel.Testing.Time;
 using Ztunnel.Tls.Certificates;
 
 namespace Ztunnel.Proxy.Tests.Hbone;
@@ -83,7 +85,22 @@ public sealed class HbonePoolTests
     {
         await using var rig = new PoolRig(new SetUpLimits(), answersTls: true);
 
-        Assert.Null(await HostResolver.ResolveAsync(rig.Pool.Home.Context, "never-asked.invalid", AddressFamily.InterNetwork, new CancellationToken(canceled: true)));
+        Assert.Null(await HostResolver.ResolveAsync(rig.Pool.Home.Context, "never-asked.invalid", AddressFamily.InterNetwork, TunnelPair.Limit, new CancellationToken(canceled: true)));
+    }
+
+    /// <summary>A resolver that hangs costs a connection no more than the time it has left.</summary>
+    [Fact]
+    public async Task Resolve_LittleTimeIsLeft_IsGivenUpThen()
+    {
+        var time = new ManualTimeProvider();
+        await using var rig = new PoolRig(new SetUpLimits(), answersTls: true, lookups: new HostLookups(static (_, _) => new TaskCompletionSource<IPAddress[]>().Task), time: time);
+
+        Task<IPAddress?> resolved = HostResolver.ResolveAsync(rig.Pool.Home.Context, "hangs.example", AddressFamily.InterNetwork, TimeSpan.FromSeconds(2), CancellationToken.None);
+
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.False(resolved.IsCompleted);
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Null(await resolved.WaitAsync(TunnelPair.Limit));
     }
 
     [Fact]

@@ -9,6 +9,7 @@ using Ztunnel.Mesh.Routing;
 using Ztunnel.Mesh.State;
 using Ztunnel.Proxy.Connections;
 using Ztunnel.Proxy.Hbone;
+using Ztunnel.Proxy.Outbound;
 using Ztunnel.Proxy.Telemetry;
 using Ztunnel.Telemetry.Logging;
 using Ztunnel.Telemetry.Metrics;
@@ -35,7 +36,9 @@ internal sealed class PoolRig : IAsyncDisposable
     private readonly TestAuthority _authority = TestAuthority.Create();
     private WorkloadCertificate _own;
 
-    public PoolRig(SetUpLimits limits, bool answersTls, int maxStreams = 200, Action<string>? keyLog = null, TimeSpan? maxAge = null, CertificateProvider? certificates = null)
+    public PoolRig(
+        SetUpLimits limits, bool answersTls, int maxStreams = 200, Action<string>? keyLog = null, TimeSpan? maxAge = null, CertificateProvider? certificates = null,
+        HostLookups? lookups = null, TimeProvider? time = null)
     {
         _own = _authority.IssueWorkload(Local, new TlsSettings { Revocations = Revocations, KeyLog = keyLog });
         IssuedCertificate remote = _authority.Issue(Remote.ToString());
@@ -54,6 +57,8 @@ internal sealed class PoolRig : IAsyncDisposable
             Routing = new RoutingContext(),
             Revocations = Revocations,
             Logs = NullLoggerFactory.Instance,
+            Lookups = lookups ?? new HostLookups(),
+            Time = time ?? TimeProvider.System,
         };
         var sockets = new SocketFactory(pod: null, new SocketSettings());
         var key = new LocalWorkloadKey("client", "default", "client");
