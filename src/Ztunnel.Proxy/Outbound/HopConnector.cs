@@ -94,8 +94,22 @@ internal sealed class HopConnector(WorkloadLoop home, OutboundCall call)
         var transport = new StreamTransport(stream);
         stream.Attach(transport);
         _handshaking = stream;
-        HandshakeResult handshake = await HandshakePump.RunAsync(transport, TlsHandshake.StartClient(own, hop.InnerIdentities), home.Proxy.Handshakes, Within(Limits.Handshake, deadlineMilliseconds));
-        _handshaking = null;
+        HandshakeResult handshake;
+        try
+        {
+            handshake = await HandshakePump.RunAsync(transport, TlsHandshake.StartClient(own, hop.InnerIdentities), home.Proxy.Handshakes, Within(Limits.Handshake, deadlineMilliseconds));
+        }
+        catch
+        {
+            // Nobody else knows the stream yet.
+            outer.Discard();
+            throw;
+        }
+        finally
+        {
+            _handshaking = null;
+        }
+
         home.Proxy.ClientTunnels.Handshake(handshake.Outcome.Reason);
         if (!handshake.Succeeded || _abandoned)
         {

@@ -103,6 +103,27 @@ public sealed class HbonePoolTests
         Assert.Null(await resolved.WaitAsync(TunnelPair.Limit));
     }
 
+    /// <summary>The outer tunnel stays; the stream in it must not.</summary>
+    [Fact]
+    public async Task ConnectThroughGateway_InnerHandshakeCannotBegin_LeavesNoStreamBehind()
+    {
+        PoolRig? rig = null;
+        int asked = 0;
+        await using PoolRig created = rig = new PoolRig(new SetUpLimits(), answersTls: true, certificates: (_, _) =>
+        {
+            // The first one is for the outer handshake.
+            if (++asked == 2)
+                rig!.Own.Dispose();
+            return ValueTask.FromResult(rig!.Own);
+        });
+
+        ObjectDisposedException thrown = await Assert.ThrowsAsync<ObjectDisposedException>(rig.ConnectThroughPeerAsync);
+
+        Assert.Contains(nameof(HopConnector), thrown.StackTrace, StringComparison.Ordinal);
+        Assert.Equal("ztunnel_streams_opened_total{role=\"client\"} 1", rig.Scrape("ztunnel_streams_opened_total{")[0]);
+        Assert.Equal("ztunnel_streams_open{role=\"client\"} 0", rig.Scrape("ztunnel_streams_open{")[0]);
+    }
+
     [Fact]
     public async Task OpenStream_AfterAFailedAttempt_TriesAnew()
     {

@@ -5,6 +5,7 @@ using Ztunnel.Linux.Loop;
 using Ztunnel.Linux.Sockets;
 using Ztunnel.Mesh.Identity;
 using Ztunnel.Mesh.Model;
+using Ztunnel.Mesh.Propagation;
 using Ztunnel.Mesh.Routing;
 using Ztunnel.Mesh.State;
 using Ztunnel.Proxy.Connections;
@@ -79,6 +80,11 @@ internal sealed class PoolRig : IAsyncDisposable
     /// <summary>What the loop knows of the tunnels it opened.</summary>
     public TunnelRoster Roster => Pool.Home.Proxy.ClientTunnels;
 
+    /// <summary>Our certificate, as it is now.</summary>
+    public WorkloadCertificate Own => _own;
+
+    public IPEndPoint PeerAddress => _listener.LocalEndPoint;
+
     /// <summary>TCP connections the peer has seen.</summary>
     public int Accepted => _peer.Accepted;
 
@@ -100,6 +106,17 @@ internal sealed class PoolRig : IAsyncDisposable
     {
         var request = new TunnelRequest("127.0.0.1:80", "", "for=\"127.0.0.1:1\"", "00-0-0-00");
         return await Pool.OpenStreamAsync(new TunnelKey(Local, _listener.LocalEndPoint, [Remote]), request, new StreamOwner(), patience is { } limit ? Loop.NowMilliseconds + (long)limit.TotalMilliseconds : long.MaxValue);
+    });
+
+    /// <summary>Connects through the peer as if it were a network gateway.</summary>
+    public Task<HopResult> ConnectThroughPeerAsync() => OnLoopAsync(async () =>
+    {
+        Workload local = Pool.Home.Workload.FindOrAssume()!;
+        // Past the mesh; all that makes a gateway of the destination is filled in.
+        Route route = OutboundRouter.Route(_context.Mesh.Current, _context.Routing, local, IPAddress.Loopback, new OriginalDestination(PeerAddress), SystemRandom.Instance, Pool.Home.Proxy.Endpoints);
+        NextHop gateway = route.First! with { Kind = RouteKind.DoubleHbone, Authority = "service.example:80", ExpectedIdentities = [Remote], InnerIdentities = [Remote] };
+        var call = new OutboundCall(new IPEndPoint(IPAddress.Loopback, 1), local, route, TraceParent.Create(SystemRandom.Instance));
+        return await new HopConnector(Pool.Home, call).ConnectAsync(gateway, Loop.NowMilliseconds + (long)TunnelPair.Limit.TotalMilliseconds);
     });
 
     /// <summary>Gives a stream up.</summary>
