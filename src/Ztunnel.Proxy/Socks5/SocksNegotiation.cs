@@ -5,6 +5,7 @@ using Ztunnel.Linux.Sockets;
 using Ztunnel.Mesh.Model;
 using Ztunnel.Mesh.Routing;
 using Ztunnel.Mesh.State;
+using Ztunnel.Proxy.Connections;
 using Ztunnel.Proxy.Outbound;
 using Ztunnel.Telemetry.Metrics;
 
@@ -14,13 +15,32 @@ namespace Ztunnel.Proxy.Socks5;
 /// A client of port 15080 until it has said where it wants to go (data-path 1.8); then it is an outbound connection like any captured one. The client hears of success when the other side has answered,
 /// not before.
 /// </summary>
-internal sealed class SocksNegotiation(WorkloadLoop home, LoopSocket client)
+internal sealed class SocksNegotiation(WorkloadLoop home, LoopSocket client) : TrackedConnection(client.RemoteEndPoint, client.LocalEndPoint)
 {
     private readonly long _deadline = home.Loop.NowMilliseconds + (long)home.Context.Settings.SetUp.Handshake.TotalMilliseconds;
 
+    private bool _ended;
+
+    protected override ConnectionTable Table => home.Connections;
+
+    // The deadline ends it, not the lack of bytes.
+    protected override (long MovedBytes, bool IsHalfClosed) Progress => (home.Loop.NowMilliseconds, false);
+
     private TimeSpan Left => TimeSpan.FromMilliseconds(Math.Max(0, _deadline - home.Loop.NowMilliseconds));
 
-    public void Start() => _ = RunAsync();
+    public void Start()
+    {
+        Track();
+        _ = RunAsync();
+    }
+
+    public override ConnectionEntry Describe() => new(IsInbound: false, Source, OriginalDestination: null, ActualDestination: OriginalDestination, "TCP");
+
+    public override void Abort(ConnectionOutcome outcome)
+    {
+        client.CloseWithReset();
+        Leave();
+    }
 
     private async Task RunAsync()
     {
@@ -28,7 +48,7 @@ internal sealed class SocksNegotiation(WorkloadLoop home, LoopSocket client)
         try
         {
             if (await NegotiateAsync(buffer) is { } destination)
-                new OutboundConnection(home, client, new OriginalDestination(destination), OutboundCaller.Socks5).Start();
+                HandOver(new OriginalDestination(destination));
         }
         catch (Exception exception) // whatever goes wrong in one connection ends that connection only
         {
@@ -63,6 +83,8 @@ internal sealed class SocksNegotiation(WorkloadLoop home, LoopSocket client)
             return Refuse(SocksStatus.NotSupported, badTarget);
 
         IPAddress? address = target.Address ?? await ResolveAsync(target.Hostname!);
+        if (_ended)
+            return null;
         return address is null ? Refuse(SocksStatus.HostUnreachable, $"dns lookup: no address for {target.Hostname}") : new IPEndPoint(address, target.Port);
     }
 
@@ -88,6 +110,8 @@ internal sealed class SocksNegotiation(WorkloadLoop home, LoopSocket client)
         while (at < buffer.Length)
         {
             IoResult read = await client.ReceiveAsync(buffer, at, Left);
+            if (_ended)
+                return false;
             if (read.Status != IoStatus.Done)
             {
                 ProxyLog.SocksFailed(home.Context.SocksLog, read.Status == IoStatus.EndOfStream ? "io error: early eof" : $"io error: {ErrnoText.Describe(read.Error)}");
@@ -110,9 +134,22 @@ internal sealed class SocksNegotiation(WorkloadLoop home, LoopSocket client)
         return null;
     }
 
+    private void HandOver(OriginalDestination destination)
+    {
+        // Both are tracked for a moment: a pod that drains waits until there is no connection, and this one is still there.
+        new OutboundConnection(home, client, destination, OutboundCaller.Socks5).Start();
+        _ended = true;
+        Untrack();
+    }
+
     private void Leave()
     {
+        if (_ended)
+            return;
+
+        _ended = true;
         client.Dispose();
         home.Context.Traffic.SocketClosed(home.Loop.Index, Reporter.Source);
+        Untrack();
     }
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Ztunnel.Http2;
 using Ztunnel.Linux.Loop;
@@ -39,7 +40,7 @@ internal sealed class PoolRig : IAsyncDisposable
 
     public PoolRig(
         SetUpLimits limits, bool answersTls, int maxStreams = 200, Action<string>? keyLog = null, TimeSpan? maxAge = null, CertificateProvider? certificates = null,
-        HostLookups? lookups = null, TimeProvider? time = null)
+        HostLookups? lookups = null, TimeProvider? time = null, ILoggerFactory? logs = null)
     {
         _own = _authority.IssueWorkload(Local, new TlsSettings { Revocations = Revocations, KeyLog = keyLog });
         IssuedCertificate remote = _authority.Issue(Remote.ToString());
@@ -57,7 +58,7 @@ internal sealed class PoolRig : IAsyncDisposable
             Settings = new ProxySettings { SetUp = limits, PoolMaxAge = maxAge ?? TimeSpan.FromHours(1) },
             Routing = new RoutingContext(),
             Revocations = Revocations,
-            Logs = NullLoggerFactory.Instance,
+            Logs = logs ?? NullLoggerFactory.Instance,
             Lookups = lookups ?? new HostLookups(),
             Time = time ?? TimeProvider.System,
         };
