@@ -50,15 +50,6 @@ public sealed unsafe partial class TlsSession
         return written;
     }
 
-    /// <summary>Tells the peer that the connection is over because of an error. 0 when our side has been closed before.</summary>
-    public int WriteAlert(Span<byte> destination, TlsAlert alert)
-    {
-        if (_writeEnded) return 0;
-        int written = SealAlert(destination, FatalLevel, alert);
-        _writeEnded = true;
-        return written;
-    }
-
     private int WriteKeyUpdate(Span<byte> destination)
     {
         // Handshake type 24, length 1, update_not_requested: one answer serves any number of requests (RFC 8446 4.6.3).

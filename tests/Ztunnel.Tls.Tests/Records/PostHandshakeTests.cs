@@ -164,7 +164,7 @@ public sealed class PostHandshakeTests
 
         Assert.Equal(new TlsFailure(TlsFailureReason.AlertReceived, "received fatal alert: certificate_expired", TlsAlert.CertificateExpired), session.Failure);
         Assert.False(session.HasControlOutput);
-        Assert.Equal(0, session.WriteAlert(new byte[TlsSession.ControlBytes], TlsAlert.InternalError));
+        Assert.Equal(0, session.WriteCloseNotify(new byte[TlsSession.ControlBytes]));
     }
 
     [Fact]
@@ -185,17 +185,5 @@ public sealed class PostHandshakeTests
         (TlsSession session, RecordForge peer) = RecordForge.Create();
 
         ExpectFailure(session, peer, peer.Record(alert, ContentType.Alert), TlsAlert.DecodeError);
-    }
-
-    [Fact]
-    public void WriteAlert_ReachesThePeer()
-    {
-        (TlsSession session, RecordForge peer) = RecordForge.Create();
-        byte[] alert = new byte[TlsSession.ControlBytes];
-
-        Assert.Equal(24, session.WriteAlert(alert, TlsAlert.InternalError));
-
-        Assert.Equal(OpenKind.Failed, peer.Reader.Open(alert).Kind);
-        Assert.Equal(TlsAlert.InternalError, peer.Reader.Failure?.ReceivedAlert);
     }
 }
