@@ -7,12 +7,9 @@ namespace Ztunnel.Linux.Process;
 public static class ProcessStatus
 {
     // Fields of /proc/self/statm, in pages: size resident shared text lib data dt
-    private const int VirtualField = 0;
     private const int ResidentField = 1;
 
     public static long ResidentBytes => ReadPages(ResidentField) * Libc.PageBytes;
-
-    public static long VirtualBytes => ReadPages(VirtualField) * Libc.PageBytes;
 
     /// <summary>User and system time of all threads so far.</summary>
     public static TimeSpan CpuTime => Environment.CpuUsage.TotalTime;
