@@ -17,7 +17,6 @@ internal static unsafe partial class Libc
     public const int SO_LINGER = 13;
     public const int SO_REUSEPORT = 15;
     public const int SO_MARK = 36;
-    public const int SO_DOMAIN = 39;
     public const int SO_ORIGINAL_DST = 80;
     public const int SCM_RIGHTS = 1;
 

@@ -1,6 +1,4 @@
-using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Ztunnel.Linux.Buffers;
 using Ztunnel.Linux.Interop;
@@ -39,8 +37,7 @@ public sealed class LoopSocket : PollableSocket
     public static LoopSocket Attach(EventLoop loop, SocketHandle handle)
     {
         ArgumentNullException.ThrowIfNull(handle);
-        IPEndPoint? remote = handle.KnownRemote;
-        var socket = new LoopSocket(loop, handle.Release(), remote);
+        var socket = new LoopSocket(loop, handle.Release(), remote: null);
         Errno error = socket.StartConnected();
         return error == Errno.None ? socket : throw new LinuxException(error, "watch a socket");
     }
@@ -54,16 +51,6 @@ public sealed class LoopSocket : PollableSocket
 
     /// <summary>The shortest round trip of the last minutes (<c>tcpi_min_rtt</c>); null when the kernel has no sample. Allocates nothing.</summary>
     public TimeSpan? ReadShortestRoundTrip() => TcpInfo.ReadShortestRoundTrip(Descriptor);
-
-    /// <summary>Leaves this loop, so that another one can attach the socket. Not with an operation waiting.</summary>
-    public SocketHandle Detach()
-    {
-        Debug.Assert(ReadWaiter is null && WriteWaiter is null, "a socket moves between operations, not during one");
-        AddressFamily family = Libc.GetOption(Descriptor, Libc.SOL_SOCKET, Libc.SO_DOMAIN, out int domain) == Errno.None && domain == Libc.AF_INET6
-            ? AddressFamily.InterNetworkV6
-            : AddressFamily.InterNetwork;
-        return new SocketHandle(Leave(isClosing: false), family) { KnownRemote = _remote };
-    }
 
     public unsafe IoResult Receive(Span<byte> destination)
     {

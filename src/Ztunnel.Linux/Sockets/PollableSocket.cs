@@ -118,7 +118,7 @@ public abstract class PollableSocket : LoopWatch, ILoopItem, IDisposable
             return;
         }
 
-        int descriptor = Leave(isClosing: true);
+        int descriptor = Leave();
         Libc.Close(descriptor);
         GC.SuppressFinalize(this);
     }
@@ -202,10 +202,10 @@ public abstract class PollableSocket : LoopWatch, ILoopItem, IDisposable
     }
 
     /// <summary>Leaves the loop, with the descriptor still open in the caller's hands. Waiters are answered in the next turn.</summary>
-    private protected int Leave(bool isClosing)
+    private int Leave()
     {
         int descriptor = Descriptor;
-        StopWatching(descriptor, isClosing);
+        StopWatching(descriptor, isClosing: true);
         Descriptor = -1;
         _handler = null;
         Set(Flags.Readable | Flags.Writable, false);

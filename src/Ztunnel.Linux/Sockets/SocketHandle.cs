@@ -31,6 +31,4 @@ public sealed class SocketHandle : DescriptorHandle
             return error == Errno.None ? address.ToEndPoint() : throw new LinuxException(error, "getsockname");
         }
     }
-
-    internal IPEndPoint? KnownRemote { get; init; }
 }

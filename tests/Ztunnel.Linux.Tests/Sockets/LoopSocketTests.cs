@@ -344,37 +344,6 @@ public class LoopSocketTests
     }
 
     [Fact]
-    public async Task Detach_ThenAttachToAnotherLoop_ContinuesThere()
-    {
-        using var fixture = new LoopFixture(loops: 2);
-        (SocketHandle handle, Socket peer, IPEndPoint remote) = await fixture.OnLoop(async loop =>
-        {
-            (LoopSocket ours, Socket peer) = await SocketPair.ConnectAsync(loop);
-            peer.Send("moved"u8);
-            await ours.WaitReadableAsync(LoopFixture.Limit);
-            IPEndPoint remote = ours.RemoteEndPoint;
-            return (ours.Detach(), peer, remote);
-        });
-
-        using (peer)
-        {
-            int received = await LoopFixture.On(fixture.Loops.Loops[1], async loop =>
-            {
-                LoopSocket ours = LoopSocket.Attach(loop, handle);
-                Assert.Equal(remote, ours.RemoteEndPoint);
-                await ours.WaitReadableAsync(LoopFixture.Limit);
-                int bytes = ours.Receive(new byte[10]).Bytes;
-                ours.Dispose();
-                return bytes;
-            });
-
-            Assert.Equal(5, received);
-        }
-
-        Assert.Equal(0, fixture.Loop.WatchCount);
-    }
-
-    [Fact]
     public async Task Attach_FromAnotherThread_IsRefused()
     {
         using var fixture = new LoopFixture();
