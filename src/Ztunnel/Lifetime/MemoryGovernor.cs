@@ -24,8 +24,9 @@ internal sealed class MemoryGovernor : IDisposable
     // What a new connection may cost at first: a TLS handshake with its objects, or two sockets with bytes in their queues. A crowd that costs more is met by the looks that follow ever faster.
     private const long BytesOfANewConnection = 64 * 1024;
 
-    // A look costs a tenth of a millisecond.
+    // A look costs a tenth of a millisecond; and a limit may be set, or lowered, while we run.
     private const int FewestBetweenLooks = 64;
+    private const int MostBetweenLooks = 1024;
 
     // So far below the mark it must fall before connections are let in again: without a distance it would open and close with every look.
     private const double RecoveryShare = 0.9;
@@ -145,7 +146,7 @@ internal sealed class MemoryGovernor : IDisposable
     {
         _last = _read();
         double share = _last?.Share ?? 0;
-        _gate.Allow(_last is { } use ? (int)Math.Clamp(((use.LimitBytes * _refuseShare) - use.UsedBytes) / BytesOfANewConnection, FewestBetweenLooks, int.MaxValue) : int.MaxValue);
+        _gate.Allow(_last is { } use ? (int)Math.Clamp(((use.LimitBytes * _refuseShare) - use.UsedBytes) / BytesOfANewConnection, FewestBetweenLooks, MostBetweenLooks) : MostBetweenLooks);
         if (!_gate.IsClosed && share >= _refuseShare)
         {
             _gate.Close();

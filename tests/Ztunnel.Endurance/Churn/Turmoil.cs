@@ -110,32 +110,37 @@ internal sealed class Turmoil(SoakNetwork network, Tally tally, int seed, Cancel
         passing.Pod = pod;
         network.WriteMesh();
         network.WritePods();
-        await WaitForProxyAsync(passing, isThere: true);
+        SoakNode node = NodeOf(passing);
+        await WaitAsync(() => node.ServesAsync(passing.Name), $"{passing.Name} is not served by {passing.Node}");
     }
 
     private async Task TakeAsync(PassingPod passing, bool isMeshTold)
     {
         SoakPod pod = passing.Pod!;
+        SoakNode node = NodeOf(passing);
+        double stopped = await node.StoppedProxiesAsync();
         // Clients of it finish what they do against a pod that is going; new ones do not begin.
         passing.Pod = null;
         if (isMeshTold)
             network.WriteMesh();
         network.WritePods();
         await pod.StopApplicationAsync();
-        await WaitForProxyAsync(passing, isThere: false);
+        // Until its last reset has left: with the device gone nobody would tell the other end of a plain connection, whatever lies between.
+        await WaitAsync(async () => await node.StoppedProxiesAsync() > stopped, $"{passing.Name} is still served by {passing.Node}");
         network.WriteMesh();
         pod.Dispose();
     }
 
-    private async Task WaitForProxyAsync(PassingPod pod, bool isThere)
+    private SoakNode NodeOf(PassingPod pod) => network.Nodes.Single(node => node.Name == pod.Node);
+
+    private async Task WaitAsync(Func<Task<bool>> holds, string problem)
     {
-        SoakNode node = network.Nodes.Single(node => node.Name == pod.Node);
         long started = Stopwatch.GetTimestamp();
-        while (await node.ServesAsync(pod.Name) != isThere)
+        while (!await holds())
         {
             if (Stopwatch.GetElapsedTime(started) > PodLimit)
             {
-                tally.Violation($"{pod.Name} is {(isThere ? "not served" : "still served")} by {pod.Node} after {PodLimit.TotalSeconds} s");
+                tally.Violation($"{problem} after {PodLimit.TotalSeconds} s");
                 return;
             }
 

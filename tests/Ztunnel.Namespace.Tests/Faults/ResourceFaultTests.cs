@@ -23,7 +23,10 @@ public sealed class ResourceFaultTests(FaultMesh mesh)
             TestProcess server = await mesh.StartAsync(mesh.Victim, group.Enter, ("ZTUNNEL_MEMORY_REFUSE_PERCENT", "60"));
             using TestProcess open = await mesh.OpenAsync("hold", mesh.Victim, 8080, "connected");
             await AnswersAsync(open, "one");
-            group.Limit(group.UsedBytes + 48 * MiB);
+            long limit = group.UsedBytes + 48 * MiB;
+            group.Limit(limit);
+            // It was not started with that limit, as it would be in a cluster: it finds it within a second.
+            await UntilAsync(async () => SampleOf(await ScrapeAsync(mesh.Victim), "ztunnel_memory_limit_bytes") <= limit);
 
             using (TestProcess crowd = mesh.Outsider.Start("crowd", mesh.Victim.Address, 8086, "8000"))
             {
