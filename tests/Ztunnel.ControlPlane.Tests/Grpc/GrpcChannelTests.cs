@@ -8,6 +8,7 @@ using Ztunnel.ControlPlane.Tests.Support;
 using Ztunnel.Istiod.Server;
 using Ztunnel.Protos.Citadel;
 using Ztunnel.Testing.Logging;
+using Ztunnel.Testing.Time;
 
 namespace Ztunnel.ControlPlane.Tests.Grpc;
 
@@ -124,16 +125,20 @@ public sealed class GrpcChannelTests : IDisposable
     [Fact]
     public async Task Call_NoAnswerInTime_IsDeadlineExceededAndTheServerSeesTheEnd()
     {
-        TaskCompletionSource aborted = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        TaskCompletionSource reached = new(TaskCreationOptions.RunContinuationsAsynchronously), aborted = new(TaskCreationOptions.RunContinuationsAsynchronously);
         await using GrpcServer server = await GrpcServer.StartAsync(async call =>
         {
             call.Aborted.Register(aborted.SetResult);
+            reached.SetResult();
             await aborted.Task;
         });
-        using GrpcChannel channel = Channel(Settings(server));
+        var time = new ManualTimeProvider();
+        using var channel = new GrpcChannel(Settings(server), time, NullLogger.Instance);
 
-        GrpcException error = await Assert.ThrowsAsync<GrpcException>(
-            () => channel.CallAsync(Unary, new IstioCertificateRequest(), new GrpcCallOptions { Timeout = TimeSpan.FromMilliseconds(300) }, _limit.Token));
+        Task<IstioCertificateResponse> calling = channel.CallAsync(Unary, new IstioCertificateRequest(), new GrpcCallOptions { Timeout = TimeSpan.FromMilliseconds(300) }, _limit.Token);
+        await reached.Task.WaitAsync(Limit);
+        time.Advance(TimeSpan.FromMilliseconds(300));
+        GrpcException error = await Assert.ThrowsAsync<GrpcException>(() => calling);
 
         Assert.Equal(GrpcStatusCode.DeadlineExceeded, error.Status.Code);
         await aborted.Task.WaitAsync(Limit);
