@@ -71,10 +71,10 @@ internal sealed class TcpExchange(EventLoop loop, SocketFactory sockets)
         int received = 0;
         while (received < LengthBytes || received < LengthBytes + BinaryPrimitives.ReadUInt16BigEndian(buffer.Span))
         {
-            long left = deadline - loop.NowMilliseconds;
-            if (left <= 0)
+            TimeSpan left = loop.TimeLeft(deadline);
+            if (left == TimeSpan.Zero)
                 return Failed("the resolver took too long over its answer");
-            IoResult read = await socket.ReceiveAsync(buffer, received, TimeSpan.FromMilliseconds(left));
+            IoResult read = await socket.ReceiveAsync(buffer, received, left);
             if (!read.IsDone)
                 return Failed("the resolver closed the connection or was silent");
             received += read.Bytes;

@@ -81,6 +81,9 @@ public sealed class EventLoop : IDisposable
 
     public void Start() => _thread.Start();
 
+    /// <summary>From now until a moment on the clock of <see cref="NowMilliseconds"/>: nothing when that has passed, at most what a timer can wait.</summary>
+    public TimeSpan TimeLeft(long deadlineMilliseconds) => TimeSpan.FromMilliseconds(Math.Clamp(deadlineMilliseconds - NowMilliseconds, 0, int.MaxValue));
+
     /// <summary>Ends the loop after its current turn and waits for that, unless called by the loop itself. Sockets it still has are closed, their waiters answered.</summary>
     public void Stop()
     {

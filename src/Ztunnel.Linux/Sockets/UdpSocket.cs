@@ -136,7 +136,7 @@ public sealed class UdpSocket : PollableSocket
                 return datagram;
             }
 
-            IoResult ready = await WaitReadableAsync(TimeSpan.FromMilliseconds(Math.Max(0, deadline - Loop.NowMilliseconds)));
+            IoResult ready = await WaitReadableAsync(Loop.TimeLeft(deadline));
             if (ready.Status == IoStatus.Failed)
             {
                 return DatagramResult.Failed(ready.Error);

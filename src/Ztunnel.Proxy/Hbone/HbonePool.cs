@@ -60,8 +60,7 @@ internal sealed class HbonePool(WorkloadLoop home)
             return await opening;
         try
         {
-            long left = Math.Clamp(deadlineMilliseconds - Home.Loop.NowMilliseconds, 1, int.MaxValue);
-            return await opening.WaitAsync(TimeSpan.FromMilliseconds(left), Home.Context.Time);
+            return await opening.WaitAsync(Home.Loop.TimeLeft(deadlineMilliseconds), Home.Context.Time);
         }
         catch (TimeoutException)
         {

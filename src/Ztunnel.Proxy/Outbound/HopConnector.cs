@@ -52,7 +52,7 @@ internal sealed class HopConnector(WorkloadLoop home, OutboundCall call)
 
     private async ValueTask<HopResult> ConnectTunnelAsync(NextHop hop, long deadlineMilliseconds)
     {
-        var attempt = new ConnectAttempt(home.Loop, TimeLeft(deadlineMilliseconds));
+        var attempt = new ConnectAttempt(home.Loop, home.Loop.TimeLeft(deadlineMilliseconds));
         OpenStreamResult opened = await home.Pool.OpenStreamAsync(new TunnelKey(call.Local.Identity, hop.Address!, hop.ExpectedIdentities), Request(hop, network: null), attempt, deadlineMilliseconds);
         if (opened.Stream is not { } stream)
         {
@@ -120,7 +120,7 @@ internal sealed class HopConnector(WorkloadLoop home, OutboundCall call)
         }
 
         var inner = new InnerTunnel(home, stream, transport, handshake);
-        var attempt = new ConnectAttempt(home.Loop, TimeLeft(deadlineMilliseconds));
+        var attempt = new ConnectAttempt(home.Loop, home.Loop.TimeLeft(deadlineMilliseconds));
         TunnelStream opened = inner.OpenStream(Request(hop, home.Context.Settings.Network), attempt)!;
         ConnectAnswer answer = await AwaitAnswerAsync(attempt, deadlineMilliseconds);
         if (answer.Status == 200)
@@ -148,11 +148,9 @@ internal sealed class HopConnector(WorkloadLoop home, OutboundCall call)
     /// <summary>A step's own limit, or what is left for all of them.</summary>
     private TimeSpan Within(TimeSpan limit, long deadlineMilliseconds)
     {
-        TimeSpan left = TimeLeft(deadlineMilliseconds);
+        TimeSpan left = home.Loop.TimeLeft(deadlineMilliseconds);
         return left < limit ? left : limit;
     }
-
-    private TimeSpan TimeLeft(long deadlineMilliseconds) => TimeSpan.FromMilliseconds(Math.Max(0, deadlineMilliseconds - home.Loop.NowMilliseconds));
 }
 
 /// <summary>What a connection is, once it is known who calls and where it may go.</summary>

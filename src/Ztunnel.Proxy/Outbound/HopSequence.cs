@@ -77,8 +77,7 @@ internal sealed class HopSequence
         if (hop.Hostname is { } hostname)
         {
             _home.Context.Traffic.OnDemandDns(_home.Loop.Index, new OnDemandDnsLabels(ConnectionLabels.Of(_call.Local), _call.Local.Identity.ToString(), hostname));
-            var left = TimeSpan.FromMilliseconds(Math.Max(0, deadlineMilliseconds - _home.Loop.NowMilliseconds));
-            ResolvedHost resolved = await HostResolver.ResolveAsync(_home.Context, hop, hostname, left, _connector.Cancellation);
+            ResolvedHost resolved = await HostResolver.ResolveAsync(_home.Context, hop, hostname, _home.Loop.TimeLeft(deadlineMilliseconds), _connector.Cancellation);
             if (_abandoned)
                 return HopResult.Failed(ConnectionOutcome.Drained);
             if (resolved.Address is not { } address)

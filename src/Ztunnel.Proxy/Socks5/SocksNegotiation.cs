@@ -26,7 +26,7 @@ internal sealed class SocksNegotiation(WorkloadLoop home, LoopSocket client) : T
     // The deadline ends it, not the lack of bytes.
     protected override (long MovedBytes, bool IsHalfClosed) Progress => (home.Loop.NowMilliseconds, false);
 
-    private TimeSpan Left => TimeSpan.FromMilliseconds(Math.Max(0, _deadline - home.Loop.NowMilliseconds));
+    private TimeSpan Left => home.Loop.TimeLeft(_deadline);
 
     public void Start()
     {

@@ -59,6 +59,16 @@ internal sealed class MemoryGovernor : IDisposable
         _timer = time.CreateTimer(static state => ((MemoryGovernor)state!).Look(), this, TimeSpan.Zero, Timeout.InfiniteTimeSpan);
     }
 
+    // For scrapes, which come at any moment.
+    private MemoryUse? Last
+    {
+        get
+        {
+            lock (_judging)
+                return _last;
+        }
+    }
+
     /// <summary>Starts it as the settings say; null where they say that nobody is to watch.</summary>
     public static MemoryGovernor? Start(TuningSettings settings, AdmissionGate gate, MetricRegistry metrics, TimeProvider time, ILoggerFactory loggers)
     {
@@ -82,10 +92,10 @@ internal sealed class MemoryGovernor : IDisposable
     {
         metrics.AddCallback(
             MetricGroup.Ztunnel, MetricKind.Gauge, "ztunnel_memory_limit_bytes", "Memory the process may use: ZTUNNEL_MEMORY_LIMIT, else the limit of its control group (unstable)", [],
-            sink => { if (_last is { } use) sink.Report(use.LimitBytes); }, unit: "bytes");
+            sink => { if (Last is { } use) sink.Report(use.LimitBytes); }, unit: "bytes");
         metrics.AddCallback(
             MetricGroup.Ztunnel, MetricKind.Gauge, "ztunnel_memory_used_bytes", "What counts against that limit, without page cache that is not in use (unstable)", [],
-            sink => { if (_last is { } use) sink.Report(use.UsedBytes); }, unit: "bytes");
+            sink => { if (Last is { } use) sink.Report(use.UsedBytes); }, unit: "bytes");
         metrics.AddCallback(
             MetricGroup.Ztunnel, MetricKind.Gauge, "ztunnel_memory_short", "1 while new connections are refused because memory is short (unstable)", [], sink => sink.Report(_gate.IsClosed ? 1 : 0));
     }
