@@ -63,7 +63,8 @@ internal sealed class NodeFigures
         _ => baseline,
     };
 
-    private static double Sum(string[] metrics, string family) =>
+    /// <summary>A family's samples together, whatever their labels.</summary>
+    public static double Sum(string[] metrics, string family) =>
         metrics.Where(line => line.StartsWith(family, StringComparison.Ordinal) && line[family.Length] is '{' or ' ').Sum(static line => double.Parse(line.AsSpan(line.LastIndexOf(' ') + 1), CultureInfo.InvariantCulture));
 
     private static string Text(double value) => value.ToString("0.#", CultureInfo.InvariantCulture);

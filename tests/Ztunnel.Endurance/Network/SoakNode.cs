@@ -1,7 +1,7 @@
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using Ztunnel.Endurance.Figures;
 using Ztunnel.Endurance.Load;
 using Ztunnel.Testing.Namespaces;
 
@@ -97,9 +97,7 @@ internal sealed class SoakNode : IDisposable
     public Task<string> ReadMetricsAsync() => _http.GetStringAsync("http://127.0.0.1:15020/metrics");
 
     /// <summary>How many pods' proxies have been stopped, connections and all, since the start.</summary>
-    public async Task<double> StoppedProxiesAsync() => (await ReadMetricsAsync()).Split('\n')
-        .Where(static line => line.StartsWith("workload_manager_proxies_stopped_total ", StringComparison.Ordinal))
-        .Sum(static line => double.Parse(line.AsSpan(line.LastIndexOf(' ') + 1), CultureInfo.InvariantCulture));
+    public async Task<double> StoppedProxiesAsync() => NodeFigures.Sum((await ReadMetricsAsync()).Split('\n'), "workload_manager_proxies_stopped_total");
 
     /// <summary>Whether the proxy serves a pod now.</summary>
     public async Task<bool> ServesAsync(string pod) =>

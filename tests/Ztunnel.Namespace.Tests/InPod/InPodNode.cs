@@ -17,22 +17,10 @@ internal sealed class InPodNode(TestNamespace network, string folder) : IDisposa
     /// <param name="more">Variables beside the usual ones. The resolver is that of /etc/netns, where there is one.</param>
     public void Start(string socket, params (string Name, string Value)[] more)
     {
-        var environment = new Dictionary<string, string>
-        {
-            ["NODE_NAME"] = "node-1",
-            ["POD_NAME"] = "ztunnel",
-            ["POD_NAMESPACE"] = "default",
-            ["SERVICE_ACCOUNT"] = "ztunnel",
-            ["XDS_ADDRESS"] = "",
-            ["LOCAL_XDS_PATH"] = Path.Combine(folder, "mesh.yaml"),
-            ["INPOD_UDS"] = socket,
-            ["FAKE_CA"] = "true",
-            ["ZTUNNEL_FAKE_CA_ROOT"] = Path.Combine(folder, "root.pem"),
-            ["ISTIO_META_DNS_CAPTURE"] = "false",
-            ["RUST_LOG"] = "info",
-        };
-        foreach ((string name, string value) in more)
-            environment[name] = value;
+        Dictionary<string, string> environment = FileMeshVariables.With(
+            Path.Combine(folder, "mesh.yaml"), folder,
+            [("NODE_NAME", "node-1"), ("POD_NAME", "ztunnel"), ("POD_NAMESPACE", "default"), ("SERVICE_ACCOUNT", "ztunnel"), ("INPOD_UDS", socket)],
+            more);
         _ztunnel = TestProcess.Start("ip", environment, "netns", "exec", Namespace.Name, TestNode.Binary, "proxy", "ztunnel");
     }
 

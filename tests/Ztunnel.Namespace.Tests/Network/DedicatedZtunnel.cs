@@ -11,23 +11,17 @@ internal static class DedicatedZtunnel
     /// <param name="more">Variables beside the usual ones.</param>
     public static TestProcess Start(TestPod pod, string folder, string[] through, params (string Name, string Value)[] more)
     {
-        var environment = new Dictionary<string, string>
-        {
-            ["PROXY_MODE"] = "dedicated",
-            ["PROXY_WORKLOAD_INFO"] = $"default/{pod.Name}/{pod.Name}",
-            ["PACKET_MARK"] = "1337",
-            // Proxy and application share a namespace: the client's address is the application's own.
-            ["ENABLE_ORIG_SRC"] = "false",
-            ["NODE_NAME"] = "node-1",
-            ["XDS_ADDRESS"] = "",
-            ["LOCAL_XDS_PATH"] = Path.Combine(folder, "mesh.yaml"),
-            ["FAKE_CA"] = "true",
-            ["ZTUNNEL_FAKE_CA_ROOT"] = Path.Combine(folder, "root.pem"),
-            ["ISTIO_META_DNS_CAPTURE"] = "false",
-            ["RUST_LOG"] = "info",
-        };
-        foreach ((string name, string value) in more)
-            environment[name] = value;
+        Dictionary<string, string> environment = FileMeshVariables.With(
+            Path.Combine(folder, "mesh.yaml"), folder,
+            [
+                ("PROXY_MODE", "dedicated"),
+                ("PROXY_WORKLOAD_INFO", $"default/{pod.Name}/{pod.Name}"),
+                ("PACKET_MARK", "1337"),
+                // Proxy and application share a namespace: the client's address is the application's own.
+                ("ENABLE_ORIG_SRC", "false"),
+                ("NODE_NAME", "node-1"),
+            ],
+            more);
         return TestProcess.Start("nsenter", environment, [$"--net={pod.Namespace.Path}", .. through, TestNode.Binary, "proxy", "ztunnel"]);
     }
 }

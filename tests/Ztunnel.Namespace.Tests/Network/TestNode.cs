@@ -35,19 +35,7 @@ internal sealed class TestNode(TestNamespace network, string name, string folder
     /// <param name="more">Variables beside the usual ones.</param>
     public async Task StartAsync(string meshFile, params (string Name, string Value)[] more)
     {
-        var environment = new Dictionary<string, string>
-        {
-            ["NODE_NAME"] = Name,
-            ["XDS_ADDRESS"] = "",
-            ["LOCAL_XDS_PATH"] = meshFile,
-            ["INPOD_UDS"] = Socket,
-            ["FAKE_CA"] = "true",
-            ["ZTUNNEL_FAKE_CA_ROOT"] = Path.Combine(folder, "root.pem"),
-            ["ISTIO_META_DNS_CAPTURE"] = "false",
-            ["RUST_LOG"] = "info",
-        };
-        foreach ((string variable, string value) in more)
-            environment[variable] = value;
+        Dictionary<string, string> environment = FileMeshVariables.With(meshFile, folder, [("NODE_NAME", Name), ("INPOD_UDS", Socket)], more);
         StartAgent();
         _ztunnel = TestProcess.Start("nsenter", environment, $"--net={Namespace.Path}", Binary, "proxy", "ztunnel");
         await _ztunnel.WaitForLineAsync(static line => line.Contains("marking server ready", StringComparison.Ordinal));
