@@ -53,6 +53,7 @@ internal static class Composition
         PreferredNamespace = settings.Mode.PreferredServiceNamespace,
         IPv6Enabled = settings.Mode.IPv6Enabled,
         SharesResolverFile = settings.Mode.Mode == ProxyMode.Dedicated,
+        ControlPlaneHosts = [.. new[] { settings.ControlPlane.XdsAddress, settings.ControlPlane.CaAddress }.OfType<Uri>().Where(static address => address.HostNameType == UriHostNameType.Dns).Select(static address => address.IdnHost.TrimEnd('.')).Distinct()],
     };
 
     public static RoutingContext Routing(ZtunnelSettings settings) => new(settings.Node.Network, settings.Mode.IPv6Enabled) { Socks5Enabled = settings.Mode.Socks5Enabled };

@@ -27,6 +27,9 @@ public sealed record DnsSettings
 
     /// <summary>Whether the clients read the same resolv.conf as we do (dedicated mode): its search list is theirs. Else they have the one that Kubernetes gives to a pod.</summary>
     public bool SharesResolverFile { get; init; }
+
+    /// <summary>The hosts of XDS_ADDRESS and CA_ADDRESS: until the mesh has told who the client is, the resolvers are asked for them and everything else waits.</summary>
+    public IReadOnlyList<string> ControlPlaneHosts { get; init; } = [];
 }
 
 /// <summary>What DNS of all pods of this node shares; made once by the executable.</summary>

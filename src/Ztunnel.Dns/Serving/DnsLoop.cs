@@ -20,7 +20,7 @@ internal sealed class DnsLoop
     /// <summary>The answer comes by <see cref="ReplyTo.Send"/>.</summary>
     public const int Later = -1;
 
-    // Clients that came before the control plane told us who the pod is.
+    // Queries that came before the control plane told us what there is, and who the pod is.
     private const int MostUnknown = 1024;
     private const int MostStreams = 256;
 
@@ -92,9 +92,10 @@ internal sealed class DnsLoop
         }
 
         MeshSnapshot mesh = Context.Mesh.Current;
-        if (!TryIdentify(mesh))
-            return Defer(query, client, answer);
-        return Answer(mesh, query, client, answer);
+        if (Context.Mesh.FirstSync.IsCompleted && TryIdentify(mesh))
+            return Answer(mesh, query, client, answer);
+        // What is missing comes from the control plane, which whoever fetches it may have to find first: in dedicated mode that is this process, and its queries are captured, too.
+        return ControlPlaneNames.Hold(Context.Settings.ControlPlaneHosts, query.Name) ? Forward(query, client) : Defer(query, client, answer);
     }
 
     public void LogResult(ushort type, ReadOnlySpan<byte> name, string result, int records)
@@ -115,6 +116,14 @@ internal sealed class DnsLoop
         Context.Metrics.Requested(Loop.Index, labels);
         if (query.IsLookup && TryAnswer(mesh, query, client, answer, out int length))
             return length;
+        _forwarder.Start(query, client, labels);
+        return Later;
+    }
+
+    private int Forward(DnsQuery query, ReplyTo client)
+    {
+        DnsLabels labels = _labels.Find(query.Type, client.IsStream);
+        Context.Metrics.Requested(Loop.Index, labels);
         _forwarder.Start(query, client, labels);
         return Later;
     }
@@ -185,9 +194,23 @@ internal sealed class DnsLoop
 
     private async Task AnswerWhenKnownAsync(byte[] message, ReplyTo client)
     {
-        Workload? workload = await Context.Mesh.WaitForAsync(mesh => mesh.FindLocalWorkload(_proxy.Workload), WorkloadArrival, Context.Time, CancellationToken.None);
+        bool isKnown = await IsKnownInTimeAsync();
         _unknown--;
-        AnswerDeferred(message, client, isKnown: workload is not null);
+        AnswerDeferred(message, client, isKnown);
+    }
+
+    private async Task<bool> IsKnownInTimeAsync()
+    {
+        try
+        {
+            await Context.Mesh.FirstSync.WaitAsync(WorkloadArrival, Context.Time);
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+
+        return await Context.Mesh.WaitForAsync(mesh => mesh.FindLocalWorkload(_proxy.Workload), WorkloadArrival, Context.Time, CancellationToken.None) is not null;
     }
 
     private void AnswerDeferred(byte[] message, ReplyTo client, bool isKnown)

@@ -30,10 +30,12 @@ public sealed class DedicatedServing(DedicatedWorkload workload, WorkloadStarter
             throw new StartException(refused.Message, refused);
         }
 
+        // From now on: where the namespace's DNS is captured, our own look-up of the control plane comes this way. Other names wait for the first state, as connections do.
+        _served.Names?.Serve();
         readiness.Complete("proxy");
     }
 
-    public void Start() => _served!.Serve();
+    public void Start() => _served!.Proxy.Serve();
 
     public Task StopAsync(bool graceful) => _served?.StopAsync(graceful) ?? Task.CompletedTask;
 }

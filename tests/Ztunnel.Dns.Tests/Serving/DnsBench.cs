@@ -20,7 +20,7 @@ internal sealed class DnsBench : IAsyncDisposable
     private readonly LoopGroup _loops = LoopGroup.Start(1);
     private readonly DnsProxy _proxy;
 
-    public DnsBench(ResolverConfiguration resolver, IMeshStore? mesh = null, IPAddress? address = null, bool sharesResolverFile = false)
+    public DnsBench(ResolverConfiguration resolver, IMeshStore? mesh = null, IPAddress? address = null, bool sharesResolverFile = false, string[]? controlPlaneHosts = null)
     {
         Resolver = new ResolverSource(resolver);
         Registry = new MetricRegistry(new MetricSettings { Loops = 1 }, TimeProvider.System);
@@ -29,7 +29,7 @@ internal sealed class DnsBench : IAsyncDisposable
             Loops = _loops,
             Mesh = mesh ?? RecordedMesh(),
             Metrics = new DnsMetrics(Registry),
-            Settings = new DnsSettings { Address = new IPEndPoint(address ?? IPAddress.Loopback, 0), SharesResolverFile = sharesResolverFile },
+            Settings = new DnsSettings { Address = new IPEndPoint(address ?? IPAddress.Loopback, 0), SharesResolverFile = sharesResolverFile, ControlPlaneHosts = controlPlaneHosts ?? [] },
             Resolver = Resolver,
             Logs = NullLoggerFactory.Instance,
         };
@@ -43,13 +43,14 @@ internal sealed class DnsBench : IAsyncDisposable
 
     public IPEndPoint Address => _proxy.EndPoints[0];
 
-    public static MeshStore RecordedMesh()
+    public static MeshStore RecordedMesh(bool isSynced = true)
     {
         var store = new MeshStore();
         using StreamReader text = File.OpenText(Path.Combine(AppContext.BaseDirectory, "Reference", "mesh.yaml"));
         LocalMesh mesh = LocalFileReader.Read(text, "mesh.yaml");
         store.Replace(new MeshUpdate { Workloads = [.. mesh.Workloads], Services = [.. mesh.Services] });
-        store.MarkSynced();
+        if (isSynced)
+            store.MarkSynced();
         return store;
     }
 

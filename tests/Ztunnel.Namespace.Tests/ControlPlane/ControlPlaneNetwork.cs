@@ -14,7 +14,9 @@ internal sealed class ControlPlaneNetwork : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("zt-control-").FullName;
     private readonly TestNamespace _bridge;
     private readonly MeshFile _mesh;
+    private readonly List<string> _resolverFolders = [];
     private TestProcess? _istiod;
+    private TestProcess? _dnsmasq;
 
     private ControlPlaneNetwork()
     {
@@ -89,14 +91,28 @@ internal sealed class ControlPlaneNetwork : IDisposable
     /// <summary>Starts ztunnel; the task completes when it says that it is ready, which may need a control plane first.</summary>
     public Task StartZtunnelAsync(params (string, string)[] more) => Node.StartAsync("", [.. ControlPlaneSettings("10.213.1.254"), .. more]);
 
-    /// <summary>Starts a ztunnel of this pod's own beside its application.</summary>
-    public TestProcess StartDedicated(TestPod pod) => DedicatedZtunnel.Start(pod, _folder, through: [], [("LOCAL_XDS_PATH", ""), .. ControlPlaneSettings(pod.Address)]);
+    /// <summary>Starts a ztunnel of this pod's own beside its application, with the pod's resolv.conf.</summary>
+    public TestProcess StartDedicated(TestPod pod, params (string, string)[] more) =>
+        DedicatedZtunnel.Start(pod, _folder, through: ["ip", "netns", "exec", pod.Namespace.Name], [("LOCAL_XDS_PATH", ""), .. ControlPlaneSettings(pod.Address), .. more]);
+
+    /// <summary>A resolver that knows the control plane, and nothing else, by this name; the pod's resolv.conf leads to it.</summary>
+    public void StartResolver(TestPod pod, string name)
+    {
+        _dnsmasq = _bridge.Start("/usr/sbin/dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", "--conf-file=/dev/null", "--user=root", "--local=/cluster.local/", $"--host-record={name},{ControlAddress}");
+        // `ip netns exec` shows it as /etc/resolv.conf.
+        string folder = $"/etc/netns/{pod.Namespace.Name}";
+        Directory.CreateDirectory(folder);
+        _resolverFolders.Add(folder);
+        File.WriteAllText($"{folder}/resolv.conf", $"nameserver {ControlAddress}\nsearch default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5 timeout:2 attempts:2\n");
+    }
 
     public Task<string> ReadinessAsync() => Task.Run(() => Node.Namespace.Run("curl", "-sS", "--max-time", "5", "http://127.0.0.1:15021/healthz/ready"));
 
     public void Dispose()
     {
         StopIstiod();
+        _dnsmasq?.Dispose();
+        _resolverFolders.ForEach(static folder => Directory.Delete(folder, recursive: true));
         Node.Dispose();
         foreach (TestPod pod in (TestPod[])[.. Captured, Outsider])
             pod.Dispose();

@@ -107,6 +107,28 @@ public sealed class ControlPlaneTests
         await ztunnel.WaitForLineAsync(line => line.Contains($"src.addr={network.Outsider.Address}:", StringComparison.Ordinal) && line.Contains("tls", StringComparison.OrdinalIgnoreCase));
     }
 
+    /// <summary>
+    /// Dedicated mode, DNS captured, the control plane known by name: the process's own look-up of that name comes to its own DNS server, before there is a state. It is asked outside; a certificate is
+    /// fetched by name, too; and what the mesh has is answered from the mesh.
+    /// </summary>
+    [NamespaceFact]
+    public async Task Dedicated_DnsCapturedAndControlPlaneByName_IsReady()
+    {
+        using ControlPlaneNetwork network = ControlPlaneNetwork.Create();
+        await network.StartIstiodAsync();
+        network.StartResolver(network.Server, "istiod.istio-system.svc.cluster.local");
+        await Task.Run(() => TestCommand.Run(TimeSpan.FromSeconds(20), TestNode.Binary, "redirect", "install", "--netns", network.Server.Namespace.Path, "--dns-capture", "true").EnsureSucceeded());
+        (string, string)[] byName = [("XDS_ADDRESS", "istiod.istio-system.svc:15012"), ("CA_ADDRESS", "istiod.istio-system.svc:15012"), ("ISTIO_META_DNS_CAPTURE", "true"), ("RUST_LOG", "info,ztunnel::identity=debug")];
+
+        using TestProcess ztunnel = network.StartDedicated(network.Server, byName);
+
+        await ztunnel.WaitForLineAsync(static line => line.Contains("marking server ready", StringComparison.Ordinal));
+        Assert.Equal(MeshFile.Vip, (await Task.Run(() => network.Server.Namespace.Run("dig", "+short", MeshFile.Hostname))).Trim());
+        // Refused for want of a certificate of its own; ours is needed to get that far.
+        await Task.Run(() => network.Outsider.Namespace.TryRun("curl", "-sk", "--max-time", "5", $"https://{network.Server.Address}:15008/"));
+        await ztunnel.WaitForLineAsync(static line => line.Contains("certificate fetch succeeded", StringComparison.Ordinal));
+    }
+
     [NamespaceFact]
     public async Task Stopped_WhileWaitingForTheControlPlane_EndsInTime()
     {
