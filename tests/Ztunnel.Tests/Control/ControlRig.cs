@@ -83,6 +83,8 @@ internal sealed class ControlRig : IAsyncDisposable
 
     public MeshSources Sources => _sources!;
 
+    public ZtunnelSettings Settings { get; private set; } = null!;
+
     /// <summary>Changes the environment before the start.</summary>
     public ControlRig With(string name, string value)
     {
@@ -101,6 +103,7 @@ internal sealed class ControlRig : IAsyncDisposable
     {
         TimeProvider time = TimeProvider.System;
         ZtunnelSettings settings = TestSource.Read([.. _environment.Select(static pair => (pair.Key, pair.Value))]);
+        Settings = settings;
         Mesh = new MeshStore(settings.Node.NodeName);
         _metrics = new MetricRegistry(new MetricSettings { Loops = 1 }, time);
         _sources = MeshSources.Open(settings, Mesh, _metrics, time, Log);
