@@ -14,12 +14,16 @@ public sealed class BeforeFirstStateTests
     private static readonly byte[] InMesh = RecordedQuery.All[0].Sent;
 
     [Theory]
-    [InlineData("a.up.test")]
-    [InlineData("A.up")]   // completed from the search list
-    public async Task ControlPlane_IsForwarded(string host)
+    [InlineData("a.up.test", false)]
+    [InlineData("A.up", false)]   // completed from the search list
+    [InlineData("a.up.test", true)]   // there is a state and the pod is not in it: a stream that ends now must be followed by another
+    public async Task ControlPlane_IsForwarded(string host, bool isSynced)
     {
         using var resolver = new TestResolver(static (query, _) => [TestResolver.Answer(query, 7)]);
-        await using var dns = new DnsBench(To(resolver), new MeshStore(), controlPlaneHosts: [host]);
+        MeshStore mesh = new();
+        if (isSynced)
+            mesh.MarkSynced();
+        await using var dns = new DnsBench(To(resolver), mesh, controlPlaneHosts: [host]);
 
         Assert.Equal([IPAddress.Parse("192.0.2.7")], new ParsedAnswer(await dns.AskAsync(Elsewhere)).Addresses);
     }
