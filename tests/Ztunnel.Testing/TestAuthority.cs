@@ -96,11 +96,15 @@ public sealed class TestAuthority
         return new TestAuthority(request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-10), DateTimeOffset.UtcNow.AddYears(10)), issuer: null);
     }
 
-    public TestAuthority CreateIntermediate(string subject)
+    /// <summary>An authority below this one.</summary>
+    /// <param name="subject">Its name.</param>
+    /// <param name="notBefore">Five days ago when null.</param>
+    /// <param name="notAfter">In a year when null.</param>
+    public TestAuthority CreateIntermediate(string subject, DateTimeOffset? notBefore = null, DateTimeOffset? notAfter = null)
     {
         ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         CertificateRequest request = AuthorityRequest(subject, key);
-        using X509Certificate2 signed = Sign(request, DateTimeOffset.UtcNow.AddDays(-5), DateTimeOffset.UtcNow.AddYears(1));
+        using X509Certificate2 signed = Sign(request, notBefore ?? DateTimeOffset.UtcNow.AddDays(-5), notAfter ?? DateTimeOffset.UtcNow.AddYears(1));
         return new TestAuthority(signed.CopyWithPrivateKey(key), this);
     }
 

@@ -15,6 +15,7 @@ internal sealed class ProfileRun(BenchSettings settings, TextWriter output)
 {
     private const int ShownFunctions = 12;
 
+    // Of a scenario whose window is as long as one likes.
     private static readonly TimeSpan Sampled = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Counted = TimeSpan.FromSeconds(3);
 
@@ -36,7 +37,7 @@ internal sealed class ProfileRun(BenchSettings settings, TextWriter output)
             using CongestionControl allowed = CongestionControl.Allow(settings.CongestionControl);
             await using SubjectBench bench = await SubjectBench.StartAsync(subject, bed => new SubjectContext(bed, land, settings.Binaries, certificates, folder), settings.CongestionControl, cancellation);
             output.WriteLine($"{facts.ToText()}\n");
-            foreach (Scenario scenario in settings.Scenarios.Where(scenario => scenario.Concerns(subject) && !scenario.NeedsNewPair))
+            foreach (Scenario scenario in settings.Scenarios.Where(scenario => scenario.Concerns(subject) && !scenario.IsConcurrent))
             {
                 await ProfileAsync(bench, scenario, folder, cancellation);
             }
@@ -51,19 +52,27 @@ internal sealed class ProfileRun(BenchSettings settings, TextWriter output)
 
     private async Task ProfileAsync(SubjectBench bench, Scenario scenario, string folder, CancellationToken cancellation)
     {
-        LoadResult undisturbed = await bench.RunAsync(scenario with { NeedsNewPair = false }, cancellation);
+        LoadResult undisturbed = await bench.RunAsync(scenario, cancellation);
 
-        Task<LoadResult> load = bench.RunAsync(scenario with { NeedsNewPair = false, Measured = Sampled + Lead + Lead }, cancellation);
+        // Who needs a new pair has a window of its own, which must not become longer; the pair stands before perf asks for its processes.
+        await RenewAsync(bench, scenario, cancellation);
+        Scenario standing = scenario with { NeedsNewPair = false };
+        (TimeSpan sampled, TimeSpan load) = scenario.NeedsNewPair ? (scenario.Measured - Lead, scenario.Measured) : (Sampled, Sampled + Lead + Lead);
+        Task<LoadResult> loading = bench.RunAsync(standing with { Measured = load }, cancellation);
         await Task.Delay(Lead, cancellation);
-        IReadOnlyList<Cost> costs = await Perf.SampleAsync(bench.Processes, Sampled, folder, cancellation);
-        await load;
+        IReadOnlyList<Cost> costs = await Perf.SampleAsync(bench.Processes, sampled, folder, cancellation);
+        await loading;
 
         // Counting begins before the connections are opened and ends after they are closed; without warm-up the load counts all that it does meanwhile.
-        Task<IReadOnlyDictionary<string, long>> counting = Perf.CountCallsAsync(bench.Processes, Counted + Lead + Lead + Lead, cancellation);
+        await RenewAsync(bench, scenario, cancellation);
+        TimeSpan counting = scenario.NeedsNewPair ? scenario.Measured : Counted;
+        Task<IReadOnlyDictionary<string, long>> calls = Perf.CountCallsAsync(bench.Processes, counting + Lead + Lead + Lead, cancellation);
         await Task.Delay(Lead, cancellation);
-        LoadResult counted = await bench.RunAsync(scenario with { NeedsNewPair = false, WarmUp = TimeSpan.Zero, Measured = Counted }, cancellation);
-        Write(scenario, bench.Subject, undisturbed, costs, counted, await counting);
+        LoadResult counted = await bench.RunAsync(standing with { WarmUp = TimeSpan.Zero, Measured = counting }, cancellation);
+        Write(scenario, bench.Subject, undisturbed, costs, counted, await calls);
     }
+
+    private static Task RenewAsync(SubjectBench bench, Scenario scenario, CancellationToken cancellation) => scenario.NeedsNewPair ? bench.RenewPairAsync(cancellation) : Task.CompletedTask;
 
     private void Write(Scenario scenario, Subject subject, LoadResult undisturbed, IReadOnlyList<Cost> costs, LoadResult counted, IReadOnlyDictionary<string, long> calls)
     {

@@ -54,11 +54,17 @@ internal sealed class SubjectBench : IAsyncDisposable
     {
         if (scenario.NeedsNewPair)
         {
-            await StopPairAsync();
-            await StartPairAsync(cancellation);
+            await RenewPairAsync(cancellation);
         }
 
         return await LoadAsync(scenario.Load(Subject), scenario.WarmUp, scenario.Measured, scenario.SetupLimit, cancellation);
+    }
+
+    /// <summary>Starts the proxies anew: memory at rest again, and no destination known.</summary>
+    public async Task RenewPairAsync(CancellationToken cancellation)
+    {
+        await StopPairAsync();
+        await StartPairAsync(cancellation);
     }
 
     public async ValueTask DisposeAsync()

@@ -6,24 +6,21 @@ namespace Ztunnel.Tls.Certificates;
 /// <summary>Who the other side proved to be. Everything here comes from the verified chain, never from what the peer merely sent.</summary>
 public sealed class PeerIdentity
 {
-    private readonly ImmutableArray<SpiffeId> _identities;
-
-    /// <param name="names">The URI names of the leaf.</param>
-    /// <param name="expected">Identities that others hold already: the peer's own is one of them where it is equal.</param>
+    /// <param name="identities">Those of the leaf.</param>
     /// <param name="verifiedChain">What revocation lists are applied to; empty where nobody checks.</param>
     /// <param name="revocationGeneration">Of the lists that the path was judged by.</param>
-    internal PeerIdentity(ImmutableArray<string> names, ImmutableArray<SpiffeId> expected, ImmutableArray<ReadOnlyMemory<byte>> verifiedChain, int revocationGeneration)
+    internal PeerIdentity(ImmutableArray<SpiffeId> identities, ImmutableArray<ReadOnlyMemory<byte>> verifiedChain, int revocationGeneration)
     {
-        RevocationGeneration = revocationGeneration;
+        Identities = identities;
         VerifiedChain = verifiedChain;
-        _identities = [.. UriNames.Identities(names).Select(identity => expected.FirstOrDefault(identity.Equals, identity))];
+        RevocationGeneration = revocationGeneration;
     }
 
     /// <summary>The first URI name that is a SPIFFE identity; null when there is none (a server without identity accepts such clients).</summary>
-    public SpiffeId? Identity => _identities.IsEmpty ? null : _identities[0];
+    public SpiffeId? Identity => Identities.IsEmpty ? null : Identities[0];
 
     /// <summary>Every SPIFFE identity of the leaf.</summary>
-    public ImmutableArray<SpiffeId> Identities => _identities;
+    public ImmutableArray<SpiffeId> Identities { get; }
 
     /// <summary>Which lists the path was judged by; see <see cref="Revocation.Revocations.Generation"/>.</summary>
     public int RevocationGeneration { get; }

@@ -1,16 +1,37 @@
 using System.Collections.Immutable;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography.X509Certificates;
+using Ztunnel.Mesh.Identity;
 using Ztunnel.Tls.Certificates;
 using Ztunnel.Tls.Interop;
+using Ztunnel.Tls.Revocation;
 
 namespace Ztunnel.Tls.Handshake;
 
 /// <summary>Reads from an X509_STORE_CTX what a verification found: the path, the leaf's names, or the error.</summary>
 internal static unsafe class PeerChain
 {
+    /// <summary>What a verification that succeeded settled on.</summary>
+    /// <param name="expected">Identities that others hold already: the leaf's own is one of them where it is equal.</param>
+    internal static VerifiedLeaf ReadVerified(nint storeContext, WorkloadCertificate own, ImmutableArray<SpiffeId> expected)
+    {
+        ImmutableArray<ReadOnlyMemory<byte>> path = ReadPath(storeContext, own);
+        (DateTimeOffset begins, DateTimeOffset ends) = (DateTimeOffset.MinValue, DateTimeOffset.MaxValue);
+        foreach (ReadOnlyMemory<byte> certificate in path)
+        {
+            // A validity that only the library can read is good for this once.
+            if (!CertificateHead.TryRead(certificate.Span, out CertificateHead head) || !head.TryReadValidity(out DateTimeOffset notBefore, out DateTimeOffset notAfter))
+                notBefore = notAfter = DateTimeOffset.MinValue;
+            if (notBefore > begins) begins = notBefore;
+            if (notAfter < ends) ends = notAfter;
+        }
+
+        ImmutableArray<SpiffeId> identities = [.. UriNames.Identities(ReadUriNames(storeContext)).Select(identity => expected.FirstOrDefault(identity.Equals, identity))];
+        return new VerifiedLeaf(begins, ends, identities, own.Settings.Revocations is null ? [] : path);
+    }
+
     /// <summary>The URI names of the leaf.</summary>
-    internal static ImmutableArray<string> ReadUriNames(nint storeContext)
+    private static ImmutableArray<string> ReadUriNames(nint storeContext)
     {
         nint leaf = LibCrypto.X509_STORE_CTX_get0_cert(storeContext);
         int index = LibCrypto.X509_get_ext_by_NID(leaf, LibCrypto.NID_subject_alt_name, -1);
@@ -20,8 +41,8 @@ internal static unsafe class PeerChain
         return UriNames.Read(new ReadOnlySpan<byte>(LibCrypto.ASN1_STRING_get0_data(value), LibCrypto.ASN1_STRING_length(value)));
     }
 
-    /// <summary>The path from leaf to anchor that the verification settled on. What is also in our own chain or bundle is not kept twice: a tunnel should cost its leaf only.</summary>
-    internal static ImmutableArray<ReadOnlyMemory<byte>> ReadVerified(nint storeContext, WorkloadCertificate own)
+    /// <summary>The path from leaf to anchor. What is also in our own chain or bundle is not kept twice: a peer should cost its leaf only.</summary>
+    private static ImmutableArray<ReadOnlyMemory<byte>> ReadPath(nint storeContext, WorkloadCertificate own)
     {
         nint chain = LibCrypto.X509_STORE_CTX_get0_chain(storeContext);
         int count = LibCrypto.OPENSSL_sk_num(chain);

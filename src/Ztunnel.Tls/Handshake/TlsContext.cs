@@ -25,6 +25,9 @@ internal sealed unsafe class TlsContext : IDisposable
 
     internal SslContextHandle Handle { get; }
 
+    /// <summary>Leaves that verified against these anchors with these parameters.</summary>
+    internal VerifiedLeaves Verified { get; } = new();
+
     /// <exception cref="OpenSslException">The certificate, the key or a root is not usable, or the two do not belong together.</exception>
     internal static TlsContext Create(
         ReadOnlySpan<byte> leaf, ImmutableArray<ReadOnlyMemory<byte>> intermediates, ImmutableArray<ReadOnlyMemory<byte>> roots, ReadOnlySpan<byte> privateKey, TlsSettings settings)

@@ -41,6 +41,7 @@ public sealed unsafe class TlsHandshake : IDisposable
     private readonly WorkloadCertificate _own;
     private readonly TlsRole _role;
     private readonly ImmutableArray<SpiffeId> _expected;
+    private readonly VerifiedLeaves _verified;
     private readonly TrafficSecrets _secrets = new();
     private readonly SslHandle _ssl;
     // Owned by _ssl.
@@ -58,7 +59,9 @@ public sealed unsafe class TlsHandshake : IDisposable
         _expected = expected;
 
         LibCrypto.ERR_clear_error();
-        _ssl = LibSsl.SSL_new(own.Context.Handle);
+        TlsContext context = own.Context;
+        _verified = context.Verified;
+        _ssl = LibSsl.SSL_new(context.Handle);
         OpenSslErrors.ThrowUnless(!_ssl.IsInvalid, "a TLS handshake cannot be made");
         _input = LibCrypto.BIO_new(LibCrypto.BIO_s_mem());
         _output = LibCrypto.BIO_new(LibCrypto.BIO_s_mem());
@@ -148,18 +151,12 @@ public sealed unsafe class TlsHandshake : IDisposable
     internal bool VerifyChain(nint storeContext)
     {
         DateTimeOffset now = _own.Settings.Time.GetUtcNow();
-        LibCrypto.X509_VERIFY_PARAM_set_time(LibCrypto.X509_STORE_CTX_get0_param(storeContext), (nint)now.ToUnixTimeSeconds());
-        HandshakeCallbacks.JudgeErrors(storeContext);
-        if (LibCrypto.X509_verify_cert(storeContext) <= 0)
-        {
-            NoteFailure(PeerChain.DescribeError(storeContext, now));
-            return false;
-        }
-
         Revocations? revocations = _own.Settings.Revocations;
         // Read before the lists: should others come in between, the peer is judged once more rather than not at all.
         int generation = revocations?.Generation ?? 0;
-        var peer = new PeerIdentity(PeerChain.ReadUriNames(storeContext), _expected, revocations is null ? [] : PeerChain.ReadVerified(storeContext, _own), generation);
+        if (VerifyPath(storeContext, now) is not { } verified) return false;
+
+        var peer = new PeerIdentity(verified.Identities, verified.Path, generation);
         if (revocations?.Revokes(peer) == true)
         {
             NoteFailure(new TlsFailure(TlsFailureReason.CertificateRevoked, "invalid peer certificate: Revoked"));
@@ -193,6 +190,29 @@ public sealed unsafe class TlsHandshake : IDisposable
 
     /// <summary>Keeps what a callback found: it says more than the error that the library makes of it. The first cause wins.</summary>
     internal void NoteFailure(TlsFailure failure) => Failure ??= failure;
+
+    /// <summary>Null, with the failure noted, unless the path is good now. One that is known is not verified again.</summary>
+    private VerifiedLeaf? VerifyPath(nint storeContext, DateTimeOffset now)
+    {
+        var key = VerifiedLeaves.Key.Of(_role, NativeCertificates.Encode(LibCrypto.X509_STORE_CTX_get0_cert(storeContext)));
+        if (_verified.Find(key) is { } before && before.IsValidAt(now, _own.Settings.ClockSkew))
+        {
+            LibCrypto.X509_STORE_CTX_set_error(storeContext, LibCrypto.X509_V_OK);
+            return before;
+        }
+
+        LibCrypto.X509_VERIFY_PARAM_set_time(LibCrypto.X509_STORE_CTX_get0_param(storeContext), (nint)now.ToUnixTimeSeconds());
+        HandshakeCallbacks.JudgeErrors(storeContext);
+        if (LibCrypto.X509_verify_cert(storeContext) <= 0)
+        {
+            NoteFailure(PeerChain.DescribeError(storeContext, now));
+            return null;
+        }
+
+        VerifiedLeaf verified = PeerChain.ReadVerified(storeContext, _own, _expected);
+        _verified.Remember(key, verified);
+        return verified;
+    }
 
     private void Step()
     {

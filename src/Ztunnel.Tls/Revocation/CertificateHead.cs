@@ -3,16 +3,20 @@ using System.Formats.Asn1;
 namespace Ztunnel.Tls.Revocation;
 
 /// <summary>
-/// What a revocation list is searched by, read from the front of a certificate (RFC 5280 4.1): <c>SEQUENCE { SEQUENCE { [0] version, INTEGER serial, SEQUENCE algorithm, SEQUENCE issuer, … } … }</c>.
+/// What a revocation list is searched by and how long a certificate is valid, read from its front (RFC 5280 4.1):
+/// <c>SEQUENCE { SEQUENCE { [0] version, INTEGER serial, SEQUENCE algorithm, SEQUENCE issuer, SEQUENCE { Time notBefore, Time notAfter }, … } … }</c>.
 /// </summary>
 internal readonly ref struct CertificateHead
 {
     private static readonly Asn1Tag Version = new(TagClass.ContextSpecific, 0, isConstructed: true);
 
-    private CertificateHead(SerialNumber serial, ReadOnlySpan<byte> issuer)
+    private readonly ReadOnlySpan<byte> _rest;
+
+    private CertificateHead(SerialNumber serial, ReadOnlySpan<byte> issuer, ReadOnlySpan<byte> rest)
     {
         Serial = serial;
         Issuer = issuer;
+        _rest = rest;
     }
 
     internal SerialNumber Serial { get; }
@@ -34,7 +38,7 @@ internal readonly ref struct CertificateHead
             rest = rest[algorithm..];
             AsnDecoder.ReadEncodedValue(rest, AsnEncodingRules.DER, out _, out _, out int issuer);
             if (!SerialNumber.TryRead(number, out SerialNumber serial)) return false;
-            head = new CertificateHead(serial, rest[..issuer]);
+            head = new CertificateHead(serial, rest[..issuer], rest[issuer..]);
             return true;
         }
         catch (AsnContentException)
@@ -42,6 +46,29 @@ internal readonly ref struct CertificateHead
             return false;
         }
     }
+
+    /// <summary>From when, and until when, it is valid; false where that is not written as it should be.</summary>
+    internal bool TryReadValidity(out DateTimeOffset notBefore, out DateTimeOffset notAfter)
+    {
+        notBefore = notAfter = default;
+        try
+        {
+            ReadOnlySpan<byte> validity = Content(_rest);
+            notBefore = ReadTime(validity, out int consumed);
+            notAfter = ReadTime(validity[consumed..], out _);
+            return true;
+        }
+        catch (AsnContentException)
+        {
+            return false;
+        }
+    }
+
+    // RFC 5280 4.1.2.5: years before 2050 as UTCTime, where 50 to 99 are of the last century, the others as GeneralizedTime.
+    private static DateTimeOffset ReadTime(ReadOnlySpan<byte> time, out int consumed) =>
+        AsnDecoder.ReadEncodedValue(time, AsnEncodingRules.DER, out _, out _, out _).HasSameClassAndValue(Asn1Tag.UtcTime)
+            ? AsnDecoder.ReadUtcTime(time, AsnEncodingRules.DER, out consumed, twoDigitYearMax: 2049)
+            : AsnDecoder.ReadGeneralizedTime(time, AsnEncodingRules.DER, out consumed);
 
     private static ReadOnlySpan<byte> Content(ReadOnlySpan<byte> sequence)
     {

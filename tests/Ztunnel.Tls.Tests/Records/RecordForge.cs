@@ -49,7 +49,7 @@ internal sealed class RecordForge : IDisposable
         using var secrets = new TrafficSecrets();
         secrets.Read(System.Text.Encoding.ASCII.GetBytes($"CLIENT_TRAFFIC_SECRET_0 00 {Convert.ToHexStringLower(client)}"));
         secrets.Read(System.Text.Encoding.ASCII.GetBytes($"SERVER_TRAFFIC_SECRET_0 00 {Convert.ToHexStringLower(server)}"));
-        return new TlsSession(role, suite, secrets, new([], [], [], 0), "h2", "x25519", updateAfterRecords);
+        return new TlsSession(role, suite, secrets, new([], [], 0), "h2", "x25519", updateAfterRecords);
     }
 
     /// <summary>A record with this inside: content, type and padding, whatever they are.</summary>
