@@ -22,9 +22,9 @@ public sealed class SendTurnsTests
     public void Take_BulkOnly_IsRoundRobin()
     {
         var turns = new SendTurns();
-        turns.Add(new Candidate("a") { IsBulk = true, Bytes = 3 * SendTurns.SharedQuantumBytes });
-        turns.Add(new Candidate("b") { IsBulk = true, Bytes = 2 * SendTurns.SharedQuantumBytes });
-        turns.Add(new Candidate("c") { IsBulk = true, Bytes = SendTurns.SharedQuantumBytes });
+        turns.Add(new Candidate("a") { IsBulk = true, Bytes = 3 * SendTurns.BulkQuantumBytes });
+        turns.Add(new Candidate("b") { IsBulk = true, Bytes = 2 * SendTurns.BulkQuantumBytes });
+        turns.Add(new Candidate("c") { IsBulk = true, Bytes = SendTurns.BulkQuantumBytes });
 
         Assert.Equal(["a", "b", "c", "a", "b", "a"], Drain(ref turns));
     }
@@ -108,17 +108,18 @@ public sealed class SendTurnsTests
     }
 
     [Fact]
-    public void QuantumFor_LoneStream_IsAWholeBatch_BesideOthersLess()
+    public void QuantumFor_LoneStreamOrBulk_IsAWholeBatch_SmallBesideOthersLess()
     {
         var turns = new SendTurns();
         turns.Add(new Candidate("a") { IsBulk = true });
         turns.Add(new Candidate("b"));
 
-        Assert.Equal(SendTurns.SmallQuantumBytes, turns.QuantumFor(turns.Take()));
-        SendCandidate last = turns.Take();
-        Assert.Equal(SendTurns.LoneQuantumBytes, turns.QuantumFor(last));
+        SendCandidate small = turns.Take();
+        Assert.Equal(SendTurns.SmallQuantumBytes, turns.QuantumFor(small));
+        SendCandidate bulk = turns.Take();
+        Assert.Equal(SendTurns.BulkQuantumBytes, turns.QuantumFor(small));
         turns.Add(new Candidate("c"));
-        Assert.Equal(SendTurns.SharedQuantumBytes, turns.QuantumFor(last));
+        Assert.Equal(SendTurns.BulkQuantumBytes, turns.QuantumFor(bulk));
     }
 
     /// <summary>However many small streams there are in every batch, bulk gets about half of it.</summary>
@@ -136,10 +137,13 @@ public sealed class SendTurnsTests
             for (int left = BatchBytes; left > 0;)
             {
                 var candidate = (Candidate)turns.Take();
-                int bytes = candidate.Write(turns.QuantumFor(candidate));
+                int bytes = candidate.Write(Math.Min(left, turns.QuantumFor(candidate)));
                 left -= bytes;
                 small += candidate == bulk ? 0 : bytes;
-                turns.Wrote(candidate, bytes, candidate.Bytes > 0);
+                if (left > 0)
+                    turns.Wrote(candidate, bytes, candidate.Bytes > 0);
+                else
+                    turns.PutBack(candidate);
             }
         }
 
@@ -166,7 +170,7 @@ public sealed class SendTurnsTests
 
             var next = (Candidate)turns.Take();
             Assert.Equal($"{round % bulkStreams}", next.Name);
-            turns.Wrote(next, SendTurns.SharedQuantumBytes, hasMore: true);
+            turns.Wrote(next, SendTurns.BulkQuantumBytes, hasMore: true);
         }
     }
 
@@ -177,7 +181,7 @@ public sealed class SendTurnsTests
         {
             var candidate = (Candidate)turns.Take();
             order.Add(candidate.Name);
-            int bytes = candidate.Write(SendTurns.SharedQuantumBytes);
+            int bytes = candidate.Write(SendTurns.BulkQuantumBytes);
             turns.Wrote(candidate, bytes, candidate.Bytes > 0);
         }
 
