@@ -25,13 +25,14 @@ internal sealed class BenchRun(BenchSettings settings, TimeProvider time, TextWr
     public async Task<int> RunAsync(CancellationToken cancellation)
     {
         string folder = Directory.CreateTempSubdirectory("ztunnel-bench-").FullName;
+        using var programs = new ResidentPrograms();
         try
         {
             string[] binaryFolders = [.. new[] { settings.Binaries.Bench, settings.Binaries.Ztunnel }.OfType<string>().Select(static path => Path.GetDirectoryName(path)!).Distinct()];
             var land = new UserLand(settings.Root) { Shared = [folder, .. binaryFolders] };
             MachineFacts facts = await MachineFacts.CollectAsync(settings, land, time.GetUtcNow());
             progress.WriteLine(facts.ToText());
-            await StartSubjectsAsync(folder, land, cancellation);
+            await StartSubjectsAsync(folder, land, programs, cancellation);
             List<ScenarioReport> reports = [];
             try
             {
@@ -59,7 +60,7 @@ internal sealed class BenchRun(BenchSettings settings, TimeProvider time, TextWr
         }
     }
 
-    private async Task StartSubjectsAsync(string folder, UserLand land, CancellationToken cancellation)
+    private async Task StartSubjectsAsync(string folder, UserLand land, ResidentPrograms programs, CancellationToken cancellation)
     {
         await Testbed.RemoveAllAsync();
         BenchCertificates certificates = BenchCertificates.Create(folder, time.GetUtcNow());
@@ -67,7 +68,14 @@ internal sealed class BenchRun(BenchSettings settings, TimeProvider time, TextWr
         foreach (Subject subject in settings.Subjects)
         {
             string own = Directory.CreateDirectory(Path.Combine(folder, subject.Name)).FullName;
-            _benches.Add(await SubjectBench.StartAsync(subject, bed => new SubjectContext(bed, land, settings.Binaries, certificates, own), settings.CongestionControl, cancellation));
+            SubjectBench bench = await SubjectBench.StartAsync(subject, bed => new SubjectContext(bed, land, settings.Binaries, certificates, own), settings.CongestionControl, cancellation);
+            _benches.Add(bench);
+            programs.Hold([.. bench.Processes, Environment.ProcessId]);
+        }
+
+        if (programs.Refused > 0)
+        {
+            progress.WriteLine($"{programs.Refused} programs and libraries cannot be kept in memory (CAP_IPC_LOCK): a machine that pages out what is cold charges whoever was");
         }
     }
 

@@ -79,6 +79,9 @@ internal static class Libc
 
     [DllImport(Library, SetLastError = true)]
     internal static extern int kill(int pid, int signal);
+
+    [DllImport(Library, SetLastError = true)]
+    internal static extern int mlock(nint address, nuint length);
 }
 
 /// <summary>struct timespec of the 64-bit architectures.</summary>
