@@ -181,9 +181,9 @@ public sealed class TunnelTransferTests
         stream.Client.Shutdown(SocketShutdown.Send);
         Task<byte[]> sent = Applications.SendRandomAsync(stream.Server, Bytes, seed: 1);
         using var received = System.Security.Cryptography.IncrementalHash.CreateHash(System.Security.Cryptography.HashAlgorithmName.SHA256);
-        byte[] piece = new byte[4096];
+        byte[] piece = new byte[16 * 1024];
 
-        // A turn of the loop, which may move 64 times as much, for each piece: however busy the machine is, the application stays behind its proxy.
+        // A turn of the loop, which may move 16 times as much, for each piece: however busy the machine is, the application stays behind its proxy.
         while (!stream.ServerSide.Ended.Task.IsCompleted)
         {
             await pair.OnLoopAsync(static () => true);
