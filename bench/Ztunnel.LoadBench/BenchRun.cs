@@ -32,7 +32,13 @@ internal sealed class BenchRun(BenchSettings settings, TimeProvider time, TextWr
             var land = new UserLand(settings.Root) { Shared = [folder, .. binaryFolders] };
             MachineFacts facts = await MachineFacts.CollectAsync(settings, land, time.GetUtcNow());
             progress.WriteLine(facts.ToText());
-            await StartSubjectsAsync(folder, land, programs, cancellation);
+            await StartSubjectsAsync(folder, land, cancellation);
+            programs.Hold([.. _benches.SelectMany(static bench => bench.Processes), Environment.ProcessId]);
+            if (programs.Refused > 0)
+            {
+                progress.WriteLine($"{programs.Refused} programs and libraries cannot be kept in memory (CAP_IPC_LOCK): a machine that pages out what is cold charges whoever was");
+            }
+
             List<ScenarioReport> reports = [];
             try
             {
@@ -60,7 +66,7 @@ internal sealed class BenchRun(BenchSettings settings, TimeProvider time, TextWr
         }
     }
 
-    private async Task StartSubjectsAsync(string folder, UserLand land, ResidentPrograms programs, CancellationToken cancellation)
+    private async Task StartSubjectsAsync(string folder, UserLand land, CancellationToken cancellation)
     {
         await Testbed.RemoveAllAsync();
         BenchCertificates certificates = BenchCertificates.Create(folder, time.GetUtcNow());
@@ -68,14 +74,7 @@ internal sealed class BenchRun(BenchSettings settings, TimeProvider time, TextWr
         foreach (Subject subject in settings.Subjects)
         {
             string own = Directory.CreateDirectory(Path.Combine(folder, subject.Name)).FullName;
-            SubjectBench bench = await SubjectBench.StartAsync(subject, bed => new SubjectContext(bed, land, settings.Binaries, certificates, own), settings.CongestionControl, cancellation);
-            _benches.Add(bench);
-            programs.Hold([.. bench.Processes, Environment.ProcessId]);
-        }
-
-        if (programs.Refused > 0)
-        {
-            progress.WriteLine($"{programs.Refused} programs and libraries cannot be kept in memory (CAP_IPC_LOCK): a machine that pages out what is cold charges whoever was");
+            _benches.Add(await SubjectBench.StartAsync(subject, bed => new SubjectContext(bed, land, settings.Binaries, certificates, own), settings.CongestionControl, cancellation));
         }
     }
 

@@ -55,7 +55,7 @@ internal sealed class ProfileRun(BenchSettings settings, TextWriter output)
         LoadResult undisturbed = await bench.RunAsync(scenario, cancellation);
 
         // Who needs a new pair has a window of its own, which must not become longer; the pair stands before perf asks for its processes.
-        await RenewAsync(bench, scenario, cancellation);
+        await bench.PrepareAsync(scenario, cancellation);
         Scenario standing = scenario with { NeedsNewPair = false };
         (TimeSpan sampled, TimeSpan load) = scenario.NeedsNewPair ? (scenario.Measured - Lead, scenario.Measured) : (Sampled, Sampled + Lead + Lead);
         Task<LoadResult> loading = bench.RunAsync(standing with { Measured = load }, cancellation);
@@ -64,15 +64,13 @@ internal sealed class ProfileRun(BenchSettings settings, TextWriter output)
         await loading;
 
         // Counting begins before the connections are opened and ends after they are closed; without warm-up the load counts all that it does meanwhile.
-        await RenewAsync(bench, scenario, cancellation);
+        await bench.PrepareAsync(scenario, cancellation);
         TimeSpan counting = scenario.NeedsNewPair ? scenario.Measured : Counted;
         Task<IReadOnlyDictionary<string, long>> calls = Perf.CountCallsAsync(bench.Processes, counting + Lead + Lead + Lead, cancellation);
         await Task.Delay(Lead, cancellation);
         LoadResult counted = await bench.RunAsync(standing with { WarmUp = TimeSpan.Zero, Measured = counting }, cancellation);
         Write(scenario, bench.Subject, undisturbed, costs, counted, await calls);
     }
-
-    private static Task RenewAsync(SubjectBench bench, Scenario scenario, CancellationToken cancellation) => scenario.NeedsNewPair ? bench.RenewPairAsync(cancellation) : Task.CompletedTask;
 
     private void Write(Scenario scenario, Subject subject, LoadResult undisturbed, IReadOnlyList<Cost> costs, LoadResult counted, IReadOnlyDictionary<string, long> calls)
     {

@@ -52,19 +52,18 @@ internal sealed class SubjectBench : IAsyncDisposable
 
     public async Task<LoadResult> RunAsync(Scenario scenario, CancellationToken cancellation)
     {
-        if (scenario.NeedsNewPair)
-        {
-            await RenewPairAsync(cancellation);
-        }
-
+        await PrepareAsync(scenario, cancellation);
         return await LoadAsync(scenario.Load(Subject), scenario.WarmUp, scenario.Measured, scenario.SetupLimit, cancellation);
     }
 
-    /// <summary>Starts the proxies anew: memory at rest again, and no destination known.</summary>
-    public async Task RenewPairAsync(CancellationToken cancellation)
+    /// <summary>Starts the proxies anew where the scenario needs that: memory at rest again, and no destination known.</summary>
+    public async Task PrepareAsync(Scenario scenario, CancellationToken cancellation)
     {
-        await StopPairAsync();
-        await StartPairAsync(cancellation);
+        if (scenario.NeedsNewPair)
+        {
+            await StopPairAsync();
+            await StartPairAsync(cancellation);
+        }
     }
 
     public async ValueTask DisposeAsync()

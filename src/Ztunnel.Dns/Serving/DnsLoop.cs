@@ -95,7 +95,7 @@ internal sealed class DnsLoop
         if (Context.Mesh.FirstSync.IsCompleted && TryIdentify(mesh))
             return Answer(mesh, query, client, answer);
         // What is missing comes from the control plane, which whoever fetches it may have to find first: in dedicated mode that is this process, and its queries are captured, too.
-        return ControlPlaneNames.Hold(Context.Settings.ControlPlaneHosts, query.Name) ? Forward(query, client) : Defer(query, client, answer);
+        return ControlPlaneNames.Hold(Context.Settings.ControlPlaneHosts, query.Name) ? Answer(mesh: null, query, client, answer) : Defer(query, client, answer);
     }
 
     public void LogResult(ushort type, ReadOnlySpan<byte> name, string result, int records)
@@ -110,20 +110,13 @@ internal sealed class DnsLoop
             DnsLog.QueryAnswered(Context.Log, new QueryLogEntry(_client?.Workload, type, WireName.Describe(name), $"{result} ({reason})", 0));
     }
 
-    private int Answer(MeshSnapshot mesh, DnsQuery query, ReplyTo client, Span<byte> answer)
+    // From the resolvers alone where there is no mesh to ask.
+    private int Answer(MeshSnapshot? mesh, DnsQuery query, ReplyTo client, Span<byte> answer)
     {
         DnsLabels labels = _labels.Find(query.Type, client.IsStream);
         Context.Metrics.Requested(Loop.Index, labels);
-        if (query.IsLookup && TryAnswer(mesh, query, client, answer, out int length))
+        if (mesh is not null && query.IsLookup && TryAnswer(mesh, query, client, answer, out int length))
             return length;
-        _forwarder.Start(query, client, labels);
-        return Later;
-    }
-
-    private int Forward(DnsQuery query, ReplyTo client)
-    {
-        DnsLabels labels = _labels.Find(query.Type, client.IsStream);
-        Context.Metrics.Requested(Loop.Index, labels);
         _forwarder.Start(query, client, labels);
         return Later;
     }

@@ -49,7 +49,7 @@ internal static class HandshakePump
 
                 if (handshake.PendingOutputBytes > 0)
                 {
-                    IoResult sent = await SendPendingAsync(transport, handshake, Remaining(loop, deadline));
+                    IoResult sent = await SendPendingAsync(transport, handshake, loop.TimeLeft(deadline));
                     if (sent.Status != IoStatus.Done && status != HandshakeStatus.Failed)
                         return Failed(Describe(sent), null);
                 }
@@ -70,8 +70,7 @@ internal static class HandshakePump
                 if (held == received.Length)
                     return Failed(new ConnectionOutcome(EndReason.TlsFailed, "record larger than TLS allows"), null);
 
-                TimeSpan remaining = Remaining(loop, deadline);
-                IoResult read = await transport.ReceiveAsync(received, held, remaining);
+                IoResult read = await transport.ReceiveAsync(received, held, loop.TimeLeft(deadline));
                 if (read.Status != IoStatus.Done)
                     return Failed(Describe(read), null);
                 held += read.Bytes;
@@ -93,8 +92,6 @@ internal static class HandshakePump
         transport.Loop.Buffers.Return(output);
         return result;
     }
-
-    private static TimeSpan Remaining(EventLoop loop, long deadline) => TimeSpan.FromMilliseconds(Math.Max(1, deadline - loop.NowMilliseconds));
 
     private static HandshakeResult Failed(ConnectionOutcome outcome, TlsFailure? failure) => new(null, null, 0, outcome, failure);
 

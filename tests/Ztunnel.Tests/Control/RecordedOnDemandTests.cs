@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using Ztunnel.Istiod.Mesh;
 using Ztunnel.Mesh.Model;
 using Ztunnel.Protos.Citadel;
 using Ztunnel.Protos.Discovery;
@@ -19,7 +20,6 @@ namespace Ztunnel.Tests.Control;
 /// </summary>
 public sealed class RecordedOnDemandTests
 {
-    private const string AddressType = "type.googleapis.com/istio.workload.Address";
     private const string Waypoint = "shop/shop-waypoint.shop.svc.cluster.local";
 
     [Fact]
@@ -36,9 +36,9 @@ public sealed class RecordedOnDemandTests
         Task<ConnectionOutcome> byVip = LookUpAsync(session, "10.96.0.30:80");
         await session.PlayAsync("21-on-demand-service-by-vip");
         DeltaDiscoveryResponse waypoint = await WaypointOfStepOneAsync();
-        await session.ExpectAsync("21, the waypoint", new DeltaDiscoveryRequest { TypeUrl = AddressType, ResourceNamesSubscribe = { Waypoint } });
+        await session.ExpectAsync("21, the waypoint", new DeltaDiscoveryRequest { TypeUrl = MeshResources.AddressUrl, ResourceNamesSubscribe = { Waypoint } });
         await session.SendAsync(waypoint);
-        await session.ExpectAsync("21, the waypoint's ACK", new DeltaDiscoveryRequest { TypeUrl = AddressType, ResponseNonce = waypoint.Nonce });
+        await session.ExpectAsync("21, the waypoint's ACK", new DeltaDiscoveryRequest { TypeUrl = MeshResources.AddressUrl, ResponseNonce = waypoint.Nonce });
         await AssertReadyAsync("21", byVip, session);
 
         Task<ConnectionOutcome> byAddress = LookUpAsync(session, "10.10.2.12:7000");
@@ -86,7 +86,7 @@ public sealed class RecordedOnDemandTests
     {
         string path = RecordedSession.Messages("01-initial-wildcard", "xds-response-address").Single();
         DeltaDiscoveryResponse everything = DeltaDiscoveryResponse.Parser.ParseFrom(await File.ReadAllBytesAsync(path));
-        DeltaDiscoveryResponse answer = new() { TypeUrl = AddressType, Nonce = "waypoint" };
+        DeltaDiscoveryResponse answer = new() { TypeUrl = MeshResources.AddressUrl, Nonce = "waypoint" };
         answer.Resources.AddRange(everything.Resources.Where(static resource =>
             resource.Name == Waypoint || WireAddress.Parser.ParseFrom(resource.Resource_.Value).Workload?.Services.ContainsKey(Waypoint) == true));
         Assert.Equal(2, answer.Resources.Count);
