@@ -24,8 +24,18 @@ internal sealed class GrpcStreamContent : HttpContent
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
-        // The handler keeps the request's headers back until something is flushed: a call on which the server speaks first would never begin.
-        await stream.FlushAsync(cancellationToken);
+        try
+        {
+            // The handler keeps the request's headers back until something is flushed: a call on which the server speaks first would never begin.
+            await stream.FlushAsync(cancellationToken);
+        }
+        catch (Exception error)
+        {
+            // A server that refuses on the headers alone may be faster than this flush: then nobody else says that there is nothing to write to.
+            Fail(new IOException("the call was over before it could be written to", error));
+            throw;
+        }
+
         _opened.TrySetResult(stream);
         await _completed.Task.WaitAsync(cancellationToken);
     }
