@@ -10,8 +10,8 @@ namespace Ztunnel.Http2.FlowControl;
 /// </remarks>
 internal struct FlightTarget
 {
-    /// <summary>Beside small streams: three quarters of a millisecond of what a proxy takes in (8 Gbit/s). Half of it costs bulk 30 % instead of 15 % (decisions/0008).</summary>
-    public const int SharedStandingBytes = 768 * 1024;
+    /// <summary>Beside small streams: a millisecond of what a proxy takes in (8 Gbit/s), of which half stands in the queue. Less costs bulk more, more makes the slowest echoes slower (decisions/0012).</summary>
+    public const int SharedStandingBytes = 1024 * 1024;
 
     /// <summary>Bulk alone: the whole window of the defaults, so that neither proxy ever waits for it; gone in some milliseconds when a small stream comes.</summary>
     public const int BulkStandingBytes = 16 * 1024 * 1024;

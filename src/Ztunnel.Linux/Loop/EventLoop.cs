@@ -58,10 +58,10 @@ public sealed class EventLoop : IDisposable
 
     public BufferPool Buffers => _memory.Buffers;
 
-    /// <summary>288 KiB to receive into, valid until the handler returns or awaits.</summary>
+    /// <summary>200 KiB to receive into, valid until the handler returns or awaits.</summary>
     public NativeBuffer ReceiveScratch => _memory.ReceiveScratch;
 
-    /// <summary>288 KiB to build output in, valid until the handler returns or awaits.</summary>
+    /// <summary>200 KiB to build output in, valid until the handler returns or awaits.</summary>
     public NativeBuffer SendScratch => _memory.SendScratch;
 
     /// <summary>Monotonic; read once in each turn, when the wait has ended.</summary>

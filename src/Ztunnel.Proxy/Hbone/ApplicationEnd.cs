@@ -13,7 +13,7 @@ internal sealed class ApplicationEnd(TunnelStream stream, LoopSocket socket) : I
 {
     // One record first: most requests are small. A read that fills what it was given doubles it, up to a whole send buffer.
     private const int FirstReadBytes = 16 * 1024;
-    private const int LargestReadBytes = 256 * 1024;
+    private const int LargestReadBytes = 192 * 1024;
 
     private PendingBytes? _pending;
     private int _readBytes = FirstReadBytes;

@@ -22,13 +22,13 @@ internal struct SendTurns
     public const int SmallQuantumBytes = 16 * 1024;
 
     /// <summary>Half of a batch: beside any number of small streams, bulk gets the other half.</summary>
-    public const int SmallShareBytes = 128 * 1024;
+    public const int SmallShareBytes = BulkQuantumBytes / 2;
 
     /// <summary>
-    /// A stream that is bulk, or alone, may fill a batch. With a quarter of that, 16 uploads cost a sixth more CPU (seven rounds, in the middle) in four times as many reads, and an echo beside four of them took as long:
+    /// A stream that is bulk, or alone, may fill a batch. With 64 KiB, 16 uploads cost a sixth more CPU (seven rounds, in the middle) in four times as many reads, and an echo beside four of them took as long:
     /// what it waits for is the batch before, whoever filled it.
     /// </summary>
-    public const int BulkQuantumBytes = 256 * 1024;
+    public const int BulkQuantumBytes = 192 * 1024;
 
     private SendQueue _small;
     private SendQueue _bulk;

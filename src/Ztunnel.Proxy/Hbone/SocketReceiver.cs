@@ -4,12 +4,12 @@ using Ztunnel.Linux.Sockets;
 
 namespace Ztunnel.Proxy.Hbone;
 
-/// <summary>Reads a tunnel's socket in one large piece into the loop's scratch buffer, where the records are opened. Only an incomplete record is kept between reads.</summary>
+/// <summary>
+/// Reads a tunnel's socket in one large piece into the loop's scratch buffer, where the records are opened. Only an incomplete record is kept between reads.
+/// One read in a turn: what has arrived for other connections during it is looked at before the next (decisions/0012).
+/// </summary>
 internal sealed class SocketReceiver(HboneConnection tunnel, LoopSocket socket, NativeBuffer? partial, int partialBytes) : ILoopItem
 {
-    // What one tunnel may receive before the other connections of the loop get their turn.
-    private const int ReadsPerTurn = 4;
-
     public bool IsQueued { get; set; }
 
     public void Run()
@@ -21,30 +21,28 @@ internal sealed class SocketReceiver(HboneConnection tunnel, LoopSocket socket, 
         int held = TakePartial(scratch);
         // Bytes left over from the handshake may be whole records; nothing more needs to arrive for them.
         held = Process(scratch, held);
-        for (int read = 0; read < ReadsPerTurn && !tunnel.IsClosed; read++)
-        {
-            IoResult result = socket.Receive(scratch.Span[held..]);
-            if (result.Status == IoStatus.Done)
-            {
-                held = Process(scratch, held + result.Bytes);
-                if (socket.IsReadable)
-                    continue;
-            }
-            else if (result.Status == IoStatus.EndOfStream)
-            {
-                tunnel.OnEndOfStream();
-            }
-            else if (result.Status == IoStatus.Failed)
-            {
-                tunnel.OnTransportFailed(result.Error);
-            }
-
-            KeepPartial(scratch, held);
+        if (tunnel.IsClosed)
             return;
+
+        IoResult result = socket.Receive(scratch.Span[held..]);
+        switch (result.Status)
+        {
+            case IoStatus.Done:
+                held = Process(scratch, held + result.Bytes);
+                break;
+            case IoStatus.EndOfStream:
+                tunnel.OnEndOfStream();
+                break;
+            case IoStatus.Failed:
+                tunnel.OnTransportFailed(result.Error);
+                break;
         }
 
+        if (tunnel.IsClosed)
+            return;
+
         KeepPartial(scratch, held);
-        if (!tunnel.IsClosed)
+        if (result.Status == IoStatus.Done && socket.IsReadable)
             socket.Loop.EnqueueReady(this);
     }
 
@@ -80,7 +78,7 @@ internal sealed class SocketReceiver(HboneConnection tunnel, LoopSocket socket, 
 
     private void KeepPartial(NativeBuffer scratch, int bytes)
     {
-        if (bytes == 0 || tunnel.IsClosed)
+        if (bytes == 0)
             return;
 
         partial = socket.Loop.Buffers.Rent(bytes);

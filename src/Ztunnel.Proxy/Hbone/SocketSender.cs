@@ -4,12 +4,12 @@ using Ztunnel.Linux.Sockets;
 
 namespace Ztunnel.Proxy.Hbone;
 
-/// <summary>Takes batches of records from a tunnel at the end of a turn and sends each with one call; what the socket does not take waits here, and nothing more is produced meanwhile.</summary>
+/// <summary>
+/// Takes one batch of records from a tunnel at the end of a turn and sends it with one call; what the socket does not take waits here, and nothing more is produced meanwhile.
+/// One batch: what has arrived for other streams and connections during it is looked at before the next (decisions/0012).
+/// </summary>
 internal sealed class SocketSender(HboneConnection tunnel, LoopSocket socket) : ILoopItem
 {
-    // What one tunnel may send before the other connections of the loop get their turn.
-    private const int BatchesPerTurn = 4;
-
     private NativeBuffer? _unsent;
     private int _unsentStart;
     private int _unsentEnd;
@@ -36,22 +36,16 @@ internal sealed class SocketSender(HboneConnection tunnel, LoopSocket socket) : 
         if (tunnel.IsClosed || !FlushUnsent())
             return;
 
-        for (int batch = 0; batch < BatchesPerTurn; batch++)
-        {
-            NativeBuffer buffer = socket.Loop.SendScratch;
-            var writer = new RecordWriter(buffer, tunnel.Session);
-            int bytes = tunnel.Sender.Produce(ref writer);
-            if (bytes == 0 || tunnel.IsClosed)
-            {
-                tunnel.CloseIfFinished();
-                return;
-            }
+        NativeBuffer buffer = socket.Loop.SendScratch;
+        var writer = new RecordWriter(buffer, tunnel.Session);
+        int bytes = tunnel.Sender.Produce(ref writer);
+        if (bytes > 0 && !tunnel.IsClosed && !Send(buffer, bytes))
+            return;
 
-            if (!Send(buffer, bytes))
-                return;
-        }
-
-        socket.Loop.EnqueueReady(this);
+        if (bytes > 0 && tunnel.Sender.HasMore)
+            socket.Loop.EnqueueReady(this);
+        else
+            tunnel.CloseIfFinished();
     }
 
     /// <summary>Gives back what it holds. Bytes not yet taken by the kernel are lost with the connection.</summary>

@@ -14,6 +14,9 @@ internal sealed class TunnelSender(HboneConnection tunnel)
     // The stream whose turn it is finds the connection's window used up, and needs this much of it; 0: nobody waits. The order stays as it is until there is more: whoever is last must not be last again.
     private int _wantedWindow;
 
+    /// <summary>The last batch was full: there is something to say for which nobody has to be waited for.</summary>
+    public bool HasMore => !tunnel.IsClosed && tunnel.Session.Failure is null && (tunnel.Http2.HasControlOutput || (_wantedWindow == 0 && !_turns.IsEmpty));
+
     /// <summary>Puts a stream that has bytes (or an end) into the queue.</summary>
     public void MarkReady(TunnelStream stream)
     {

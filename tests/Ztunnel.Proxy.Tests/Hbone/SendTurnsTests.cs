@@ -5,7 +5,7 @@ namespace Ztunnel.Proxy.Tests.Hbone;
 /// <summary>In which order the streams of a tunnel write, and how much at a time.</summary>
 public sealed class SendTurnsTests
 {
-    private const int BatchBytes = 256 * 1024;
+    private const int BatchBytes = SendTurns.BulkQuantumBytes;
 
     [Fact]
     public void Take_SmallBesideBulk_GoesFirst()
