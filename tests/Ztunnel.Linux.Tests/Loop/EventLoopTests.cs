@@ -218,13 +218,13 @@ public class EventLoopTests
     }
 
     [Fact]
-    public async Task Scratch_IsLargeEnoughForSixteenRecordsAndStaysInPlace()
+    public async Task Scratch_IsLargeEnoughForTwelveRecordsAndStaysInPlace()
     {
         using var fixture = new LoopFixture();
 
         await fixture.OnLoop(loop =>
         {
-            Assert.Equal(288 * 1024, loop.ReceiveScratch.Length);
+            Assert.Equal(200 * 1024, loop.ReceiveScratch.Length);
             Assert.Same(loop.SendScratch, loop.SendScratch);
             Assert.NotSame(loop.ReceiveScratch, loop.SendScratch);
             loop.SendScratch.Span.Fill(7);
